@@ -1,0 +1,1 @@
+"""Computation graphs as plain data, and everything that reads them."""
