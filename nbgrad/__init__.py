@@ -1,1 +1,25 @@
-"""Gradients you can see: PyTorch's autograd semantics in pure Python on NumPy."""
+"""Gradients you can see: PyTorch's autograd semantics in pure Python on NumPy.
+
+`import nbgrad as torch` makes this package's names torch's names: whatever is public here is what PyTorch calls so, or one of ours (`graph`,
+`notebook`, `install_torch_alias`).
+"""
+
+from . import _ops
+from ._engine.dtypes import (
+    bool_ as bool,  # noqa: A004  (torch's name)
+    cdouble, cfloat, complex64, complex128, contiguous_format, device, double, dtype, finfo, float16, float32, float64, get_default_dtype,
+    half, iinfo, int8, int16, int32, int64, layout, long, memory_format, preserve_format, promote_types, set_default_dtype, short, strided,
+    uint8, uint16, uint32, uint64,
+)  # fmt: skip
+from ._engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from ._engine.op import NAMES as _NAMES
+from ._engine.size import Size
+from ._engine.tensor import Tensor
+
+float = float32  # noqa: A001  (torch's name)
+int = int32  # noqa: A001
+globals().update({name: function for name, function in _NAMES.items() if "." not in name})
+
+from . import autograd, nn  # noqa: E402  (they take from the registry)
+
+__version__ = "0.1.0"

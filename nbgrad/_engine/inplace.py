@@ -1,0 +1,115 @@
+"""Operators that overwrite their first argument: the twins with an underscore, and those that exist only so (`zero_`, index assignment).
+
+What is supported is exactly what gives right gradients; a change through a view that gradients would have to follow raises, and says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import errors
+from .modes import place_of_caller, state
+from .node import gradient_edge, storage_of
+from .op import bind, check_castable, failed, promote, unwrap
+from .plan import NEEDED, NEEDED_TENSORS
+from .quiet import quiet_numpy, restore_numpy
+from .tensor import Tensor, hooks_of, wrap
+
+
+def make_in_place(op):
+    """The in-place form of an operator."""
+
+    def function(*args, **kwargs):
+        return run_in_place(op, bind(op, args, kwargs), place_of_caller(1))
+
+    return function
+
+
+def run_in_place(op, args, place):
+    """Carry out a call that overwrites `args[0]`; returns it."""
+    self = args[0]
+    mode = state.mode
+    arrays, kinds = unwrap(op, args)
+    recorded = mode.grad and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
+    if recorded:
+        _check_allowed(op, self)
+    if mode.observer is not None:
+        mode.observer.before_in_place(op.name, self)
+    before = _before(self)
+    target = self._array
+    token = quiet_numpy()
+    try:
+        if op.mutates:
+            op.kernel(*arrays[: op.positional], **dict(zip(op.params[op.positional :], arrays[op.positional :])))
+        else:
+            if op.promote:
+                promote(op, arrays, kinds)
+            result = np.asarray(op.kernel(*arrays[: op.positional], **dict(zip(op.params[op.positional :], arrays[op.positional :]))))
+            check_castable(result.dtype, target.dtype)
+            if result.shape != target.shape:
+                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
+            np.copyto(target, result, casting="unsafe")
+    except Exception as error:
+        failed(op, args, arrays, error, place)
+    finally:
+        restore_numpy(token)
+    cell = storage_of(self)
+    cell.version += 1
+    cell.place = place
+    node = None
+    if recorded:
+        node = _record(op, kinds, (before, *args[1:]), self, place)
+    if mode.observer is not None:
+        mode.observer.op(op.name + ("" if op.name.endswith("_") else "_"), (before, *args[1:]), self, node, place)
+    return self
+
+
+def _before(self):
+    """The tensor as it was: same memory, old history and old version."""
+    before = wrap(self._array)
+    before._cell = storage_of(self)
+    before._requires_grad = self._requires_grad
+    before._edge = gradient_edge(self) if self._requires_grad else None
+    return before
+
+
+def _check_allowed(op, self):
+    if self._base is not None:
+        if self._base._requires_grad and self._base._edge is None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        raise errors.unsupported(
+            f"the in-place operator {op.name} on a view when gradients have to flow through it",
+            "assign through the whole tensor (x[index] = ...), or compute a new tensor",
+        )
+    if self._requires_grad and self._edge is None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    if self._cell is not None and any(r() is not None for r in self._cell.views):
+        raise errors.unsupported(
+            f"the in-place operator {op.name} on a tensor that has views still in use, when gradients have to flow through it",
+            "make the change before taking the view, or compute a new tensor",
+        )
+    if self._array.dtype.kind != "f":
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {self.dtype.tensor_name}")
+
+
+def _record(op, kinds, args, self, place):
+    """Give the tensor its new history: the node of this change, with the old history behind it."""
+    old_edge = self._edge
+    node = op.plan(kinds).record(*args, self, place)
+    if any(t is args[0] for t in node.saved):  # it was saved as it had been, so that backward sees that it has been overwritten since
+        versions = node.versions or tuple(t._cell.version if t._cell else 0 for t in node.saved)
+        node.versions = tuple(v - (t is args[0]) for t, v in zip(node.saved, versions))
+    if self._retains_grad and old_edge is not None:  # what is retained is the gradient of the tensor as it is now
+        hooks = hooks_of(*old_edge)
+        keep = next(h for h in hooks if getattr(h, "last", False))
+        hooks.remove(keep)
+        hooks_of(node, 0).append(keep)
+    return node
+
+
+def assign_in_place(self: Tensor, array, place) -> None:
+    """Overwrite the elements of a tensor that no gradient follows, and count the change."""
+    np.copyto(self._array, array, casting="unsafe")
+    cell = storage_of(self)
+    cell.version += 1
+    cell.place = place

@@ -1,0 +1,154 @@
+"""The state of a thread: whether gradients are tracked, who observes, and the place in the user's code on whose behalf the package computes.
+
+All of it hangs on one thread-local attribute, because reading a thread-local costs more than everything behind it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+
+
+class Mode:
+    """What one thread computes under."""
+
+    __slots__ = ("grad", "observer", "place")
+
+    def __init__(self):
+        self.grad = True
+        self.observer = None
+        self.place = None  # set while a composite runs, so that its operators name the user's line and not ours
+
+
+class _State(threading.local):
+    def __init__(self):
+        self.mode = Mode()
+
+
+state = _State()
+
+
+def place_of_caller(depth: int):
+    """The place `(code, instruction offset)` in the user's source on whose behalf we compute.
+
+    `depth` counts frames up from the caller of this function; inside a composite it is the composite's caller all the same.
+    """
+    place = state.mode.place
+    if place is None:
+        frame = sys._getframe(depth + 1)
+        place = (frame.f_code, frame.f_lasti)
+    return place
+
+
+def is_grad_enabled() -> bool:
+    """Whether operators on this thread record themselves for backward."""
+    return state.mode.grad
+
+
+class _GradMode:
+    """A block, or a decorated function, with gradients on or off; may be entered again inside itself."""
+
+    _grad: bool
+
+    def __init__(self):
+        self._before = []
+
+    def __enter__(self):
+        mode = state.mode
+        self._before.append(mode.grad)
+        mode.grad = self._grad
+
+    def __exit__(self, *exception):
+        state.mode.grad = self._before.pop()
+
+    def __call__(self, function):
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__} decorates functions; put it on the methods of {function.__name__} instead")
+        again = self._again
+        if inspect.isgeneratorfunction(function):
+            return _generator_under(again, function)
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise NotImplementedError(f"{type(self).__name__} does not decorate async functions yet; use `with` inside {function.__name__}")
+
+        @functools.wraps(function)
+        def under(*args, **kwargs):
+            with again():
+                return function(*args, **kwargs)
+
+        return under
+
+    def _again(self):
+        return type(self)()
+
+
+def _generator_under(again, function):
+    """Run a generator's own code under the mode, and the code between its items under the caller's."""
+
+    @functools.wraps(function)
+    def under(*args, **kwargs):
+        generator = function(*args, **kwargs)
+        advance, given = generator.send, (None,)
+        while True:
+            try:
+                with again():
+                    item = advance(*given)
+            except StopIteration as end:
+                return end.value
+            try:
+                sent = yield item
+                advance, given = generator.send, (sent,)
+            except GeneratorExit:
+                with again():
+                    generator.close()
+                raise
+            except BaseException as error:
+                advance, given = generator.throw, (error,)
+
+    return under
+
+
+class no_grad(_GradMode):  # noqa: N801  (torch's name)
+    """Compute without recording for backward: as `with no_grad():` or as a decorator."""
+
+    _grad = False
+
+    def __new__(cls, function=None):
+        self = super().__new__(cls)
+        self._before = []
+        return self if function is None else self(function)
+
+
+class enable_grad(_GradMode):  # noqa: N801  (torch's name)
+    """Record for backward, also inside `no_grad`: as `with enable_grad():` or as a decorator."""
+
+    _grad = True
+
+    def __new__(cls, function=None):
+        self = super().__new__(cls)
+        self._before = []
+        return self if function is None else self(function)
+
+
+class set_grad_enabled(_GradMode):  # noqa: N801  (torch's name)
+    """Switch recording on or off: at once when called, and back at the end when used as `with set_grad_enabled(mode):`."""
+
+    def __init__(self, mode: bool):
+        super().__init__()
+        self._grad = bool(mode)
+        self._before.append(state.mode.grad)
+        state.mode.grad = self._grad
+
+    def __enter__(self):
+        state.mode.grad = self._grad
+
+    def __call__(self, function):
+        state.mode.grad = self._before[-1]  # as a decorator it changes the function only
+        return super().__call__(function)
+
+    def _again(self):
+        return set_grad_enabled(self._grad)
+
+    def __repr__(self):
+        return f"set_grad_enabled(mode={self._grad})"

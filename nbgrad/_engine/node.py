@@ -1,0 +1,128 @@
+"""Nodes of the backward graph, and the versions that say whether what they saved is still what it was.
+
+A node is made by the operator that ran (op.py) and visited by backward.py. An edge is `(node, output number)`; edges are captured when the operator
+runs, so that a later in-place change cannot move them. There are no reference cycles: a graph is freed by counting alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+
+from . import errors
+
+next_sequence = itertools.count().__next__
+LAST = 1 << 62  # sequence number of accumulators: they come before every other node, as soon as they are ready
+
+
+class Storage:
+    """The version of one piece of memory, shared by a tensor, its views and what `detach` makes of it."""
+
+    __slots__ = ("version", "place", "views")
+
+    def __init__(self):
+        self.version = 0
+        self.place = None  # of the last in-place change
+        self.views = []  # weak references to the views through which gradients would have to flow
+
+
+class Node:
+    """One step of backward: what an operator left behind. Subclasses carry torch's names, such as `MulBackward0`."""
+
+    # `edges`: one per differentiable input, None where no gradient is wanted. `saved`: the tensors that formulas ask for, None once freed.
+    # `versions`: theirs at the time, None where all were 0. `params`: other things that formulas ask for. `shape`, `dtype`: of the
+    # output (of a list of them where there are several). `place`: (code, instruction offset) in the user's source.
+    __slots__ = ("plan", "edges", "saved", "versions", "params", "shape", "dtype", "sequence", "place", "__dict__", "__weakref__")
+
+    hooks = None  # {output number: [function]}: tensor hooks and retained gradients, in the instance only where somebody registered one
+    arity = 1  # number of outputs
+
+    def name(self) -> str:
+        """The node's name, such as "MulBackward0"."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self):
+        """The nodes that gradients go to next, as pairs (node, its output number); (None, 0) where none is wanted."""
+        return tuple((None, 0) if edge is None else edge for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        """A dictionary for your own notes."""
+        return self.__dict__.setdefault("_metadata", {})
+
+    def _sequence_nr(self) -> int:
+        return self.sequence
+
+    def __repr__(self):
+        return f"<{type(self).__name__} object at {hex(id(self))}>"
+
+    def __getattr__(self, name):
+        # reached only for names that are not there: the saved values, as torch calls them
+        if name.startswith("_saved_"):
+            return self.plan.saved_value(self, name.removeprefix("_saved_"))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class AccumulateGrad(Node):
+    """The end of a path: adds what arrives to the `.grad` of a leaf."""
+
+    __slots__ = ("variable",)
+
+    sequence_of_all = LAST
+
+    def __init__(self, variable):
+        self.variable = variable
+        self.edges = ()
+        self.saved = ()
+        self.versions = None
+        self.shape = variable._array.shape
+        self.dtype = variable._array.dtype
+        self.sequence = LAST
+        self.place = None
+        self.plan = None
+
+
+def gradient_edge(tensor):
+    """Where the gradient of a tensor that requires one is sent: its node, or the accumulator of a leaf."""
+    edge = tensor._edge
+    if edge is not None:
+        return edge
+    reference = tensor._accumulator
+    accumulator = None if reference is None else reference()
+    if accumulator is None:
+        accumulator = AccumulateGrad(tensor)
+        tensor._accumulator = weakref.ref(accumulator)
+    return (accumulator, 0)
+
+
+def storage_of(tensor) -> Storage:
+    """The version cell of a tensor's memory, made when first needed."""
+    cell = tensor._cell
+    if cell is None:
+        cell = tensor._cell = Storage()
+    return cell
+
+
+def versions_of(saved):
+    """The present versions of saved tensors."""
+    return tuple(0 if t._cell is None else t._cell.version for t in saved)
+
+
+def check_versions(node):
+    """Raise `RuntimeError` if a tensor that this node saved has been changed in place since."""
+    expected = node.versions or (0,) * len(node.saved)
+    for name, tensor, version in zip(node.plan.saved_names, node.saved, expected):
+        if tensor._cell is None or tensor._cell.version == version:
+            continue
+        edge = (node, 0) if name in node.plan.op.result_names else tensor._edge
+        maker = edge[0].name().rstrip("0123456789").removesuffix("Backward") if edge is not None else None
+        raise errors.modified(
+            tensor.dtype.tensor_name, tensor._array.shape, edge[1] if edge else 0, maker, tensor._cell.version, version,
+            node.place, tensor._cell.place,
+        )  # fmt: skip
+
+
+def raise_freed(node):
+    """Raise `RuntimeError` for a node whose saved tensors are gone."""
+    raise errors.freed(node.name(), node.place)

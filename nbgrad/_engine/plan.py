@@ -1,0 +1,193 @@
+"""Call plans: for one operator and one combination of inputs, what to save and how to run its derivative.
+
+A plan is made once, from the formulas of the operator's entry, and cached. What a formula names is what is saved; what no needed formula
+names is not kept. Its `record` and `backward` are compiled from a few lines of generated text, because the loop over names would cost more than
+the arithmetic on small tensors.
+"""
+
+from __future__ import annotations
+
+from . import errors
+from .node import AccumulateGrad, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
+
+OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS = range(5)  # what an argument is: the key of a plan is a tuple of these
+
+
+def named_by(formula) -> tuple[str, ...]:
+    """The parameter names of a formula."""
+    code = formula.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+class Plan:
+    """How one operator, called with one combination of kinds of arguments, is remembered and run backwards."""
+
+    def __init__(self, op, kinds):
+        self.op = op
+        self.kinds = kinds
+        kind_of = dict(zip(op.params, kinds))
+        self.formulas = []  # (names of inputs it is for, formula, names it asks for), those that are needed
+        for inputs, formula in op.vjp.items():
+            inputs = (inputs,) if isinstance(inputs, str) else inputs
+            if any(kind_of[name] in (NEEDED, NEEDED_TENSORS) for name in inputs):
+                self.formulas.append((inputs, formula, named_by(formula)))
+        self.kind_of = kind_of
+        asked = dict.fromkeys(name for _, _, names in self.formulas for name in names)
+        self.saved_names = [n for n in asked if kind_of.get(n) in (TENSOR, NEEDED) or n in op.result_names]
+        self.param_names = [n for n in asked if n not in self.saved_names and n != "grad" and n not in op.grad_names]
+        self._compile()
+
+    def _compile(self):
+        """Write and compile `record(*args, result, place)` and `backward(node, grad)`."""
+        op, kind_of = self.op, self.kind_of
+        namespace = {
+            "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
+            "copy_of": copy_of, "shape_of": shape_of, "new": object.__new__, "next_sequence": next_sequence, "plan": self,
+            "class_of_node": op.class_of_node, "name_of_node": op.node,
+        }  # fmt: skip
+        args = ", ".join(op.params)
+        edges = []
+        for name in op.differentiable:
+            kind = kind_of[name]
+            if kind == NEEDED:
+                edges.append(f"{name}._edge or gradient_edge({name})")
+            elif kind == NEEDED_TENSORS:
+                edges.append(f"*[gradient_edge(t) if t._requires_grad else None for t in {name}]")
+            elif kind == TENSORS:
+                edges.append(f"*[None for t in {name}]")
+            else:
+                edges.append("None")
+        lines = [f"def record({args}, result, place):"]
+        if isinstance(op.node, str):
+            namespace["node_class"] = op.class_of_node(op.node)
+            lines.append("    node = new(node_class)")
+        else:
+            lines.append(f"    node = new(class_of_node(name_of_node({args})))")
+        lines += ["    node.plan = plan", f"    node.edges = ({', '.join(edges)},)", "    node.place = place"]
+        results = [n for n in self.saved_names if n in op.result_names]
+        for n in results:
+            index = op.outputs.index(n) if op.outputs and n != "result" else None
+            lines.append(f"    copy_of_{n} = copy_of({'result' if index is None else f'result[{index}]'})")
+        locals_ = [f"copy_of_{n}" if n in results else n for n in self.saved_names]
+        if locals_:
+            some_cell = " or ".join(f"{n}._cell is not None" for n in locals_)
+            lines.append(f"    node.saved = saved = ({', '.join(locals_)},)")
+            lines.append(f"    node.versions = versions_of(saved) if {some_cell} else None")
+        else:
+            lines += ["    node.saved = ()", "    node.versions = None"]
+        if self.param_names:
+            values = [n if n in kind_of else f"shape_of({n.removesuffix('_shape')})" for n in self.param_names]
+            lines.append(f"    node.params = ({', '.join(values)},)")
+        if op.outputs:
+            lines += ["    node.shape = [t._array.shape for t in result]", "    node.dtype = [t._array.dtype for t in result]"]
+            lines += ["    for i, t in enumerate(result):", "        if t._array.dtype.kind in 'fc':"]
+            lines += ["            t._edge = (node, i)", "            t._requires_grad = True"]
+        else:
+            lines += ["    array = result._array", "    node.shape = array.shape", "    node.dtype = array.dtype"]
+            lines += ["    result._edge = (node, 0)", "    result._requires_grad = True"]
+        lines += ["    node.sequence = next_sequence()", "    return node"]
+
+        lines.append("def backward(node, grad):")
+        if op.outputs:
+            for i, n in enumerate(op.outputs):
+                if f"grad_{n}" in {x for _, _, names in self.formulas for x in names}:
+                    lines.append(f"    grad_{n} = grad[{i}]")
+        if locals_:
+            lines += ["    saved = node.saved", "    if saved is None: raise_freed(node)"]
+            lines.append(f"    {', '.join(self.saved_names)}, = saved")
+            some_cell = " or ".join(f"{n}._cell is not None" for n in self.saved_names)
+            lines.append(f"    if {some_cell}: check_versions(node)")
+            lines += [f"    {n} = {n}._array" for n in self.saved_names]
+        if self.param_names:
+            lines.append(f"    {', '.join(self.param_names)}, = node.params")
+        returned = {}
+        for i, (inputs, formula, names) in enumerate(self.formulas):
+            namespace[f"formula_{i}"] = formula
+            call = f"formula_{i}({', '.join(names)})"
+            if len(inputs) > 1:
+                lines.append(f"    joint_{i} = {call}")
+            for j, name in enumerate(inputs):
+                if kind_of[name] in (NEEDED, NEEDED_TENSORS):
+                    one = call if len(inputs) == 1 else f"joint_{i}[{j}]"
+                    returned[name] = one if kind_of[name] == NEEDED else f"*{one}"
+        parts = []
+        for name in op.differentiable:
+            if name in returned:
+                parts.append(returned[name])
+            elif kind_of[name] == TENSORS:
+                raise AssertionError(f"{op.name}: a list of tensors without gradients beside a tensor with one needs its own plan")
+            else:
+                parts.append("None")
+        lines.append(f"    return ({', '.join(parts)},)")
+        exec(compile("\n".join(lines), f"<plan of {op.name}>", "exec"), namespace)
+        self.record, self.backward = namespace["record"], namespace["backward"]
+
+    def backward_on_tensors(self, node, grad):
+        """Run the same formulas on tensors, so that what comes out can be differentiated again."""
+        if node.saved is None:
+            raise_freed(node)
+        if node.saved:
+            check_versions(node)
+        values = {"grad": grad}
+        for i, name in enumerate(self.op.outputs or ()):
+            values[f"grad_{name}"] = grad[i]
+        for name, tensor in zip(self.saved_names, node.saved):
+            values[name] = self._with_history(node, name, tensor)
+        if self.param_names:
+            values.update(zip(self.param_names, node.params))
+        grads = {}
+        for inputs, formula, names in self.formulas:
+            out = formula(*[values[n] for n in names])
+            for j, name in enumerate(inputs):
+                grads[name] = out if len(inputs) == 1 else out[j]
+        flat = []
+        for name in self.op.differentiable:
+            if self.kind_of[name] == NEEDED_TENSORS:
+                flat.extend(grads[name])
+            else:
+                flat.append(grads.get(name) if self.kind_of[name] == NEEDED else None)
+        return flat
+
+    def _with_history(self, node, name, tensor):
+        """A saved tensor with the edge it had when the operator ran (it may have been changed since), or the leaf itself."""
+        if name in self.op.result_names:
+            number = self.op.outputs.index(name) if self.op.outputs and name != "result" else 0
+            edge = (node, number)
+        elif self.kind_of[name] == NEEDED:
+            edge = node.edges[self.op.differentiable.index(name)]
+        else:
+            return tensor
+        if type(edge[0]) is AccumulateGrad:
+            return edge[0].variable
+        out = object.__new__(BASE_TENSOR[0])
+        out._array, out._edge, out._requires_grad, out._cell, out._accumulator = tensor._array, edge, True, tensor._cell, None
+        return out
+
+    def saved_value(self, node, name):
+        """What `grad_fn._saved_<name>` shows; raises `AttributeError` for a name that this operator never saves."""
+        if name in self.saved_names:
+            if node.saved is None:
+                raise errors.freed(node.name(), node.place)
+            return self._with_history(node, name, node.saved[self.saved_names.index(name)])
+        if name in self.param_names:
+            return node.params[self.param_names.index(name)]
+        if name in self.op.savable:
+            return None
+        raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'")
+
+
+BASE_TENSOR = [None]  # the Tensor class, put here by op.py: plans are made before any tensor exists
+
+
+def copy_of(result):
+    """A node's own copy of its result: the same memory and version, without the edge back to the node, which would close a cycle."""
+    out = object.__new__(BASE_TENSOR[0])
+    out._array, out._edge, out._requires_grad, out._cell, out._accumulator = result._array, None, False, storage_of(result), None
+    return out
+
+
+def shape_of(x):
+    """The shape of a tensor argument; of a list of tensors, the list of theirs; () of a number."""
+    if isinstance(x, (list, tuple)):
+        return tuple(shape_of(t) for t in x)
+    return x._array.shape if isinstance(x, BASE_TENSOR[0]) else ()

@@ -1,0 +1,427 @@
+"""The tensor: an array with a place in a backward graph. Storage, flags, gradient, version; no mathematics.
+
+Operators (op.py, `_ops/`) attach themselves as methods. Memory is always a NumPy array, also at 0 dimensions.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+
+import numpy as np
+
+from . import dtypes, errors
+from .modes import place_of_caller, state
+from .node import gradient_edge, storage_of
+from .size import Size
+
+
+class Tensor:
+    """A multi-dimensional array that remembers how it was computed, so that gradients can flow back through it."""
+
+    # `_edge`: (node, output number) that made it, None for a leaf. `_cell`: the version of its memory, None while it is 0 and unshared.
+    # `_accumulator`: weak reference to the AccumulateGrad of a leaf.
+    __slots__ = ("_array", "_edge", "_requires_grad", "_cell", "_accumulator", "__dict__", "__weakref__")
+
+    # Rare state: defaults here, in the instance only where it differs.
+    _grad = None
+    _base = None  # the tensor that this one is a view of
+    _retains_grad = False
+    _hooks = None  # of a leaf: functions to call with its gradient
+
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    def __new__(cls, *data):
+        if cls is Tensor and len(data) == 1 and not isinstance(data[0], int):
+            return wrap(np.array(data[0], dtype=dtypes.get_default_dtype().numpy))
+        if all(isinstance(n, int) for n in data):
+            return wrap(np.zeros(data if data else (0,), dtypes.get_default_dtype().numpy), cls)
+        raise TypeError("new(): data must be one sequence of numbers, or sizes")
+
+    # ---- what it is
+
+    @property
+    def shape(self) -> Size:
+        """Its sizes, one per dimension."""
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None):
+        """Its sizes as a `Size`, or the one of dimension `dim`."""
+        if dim is None:
+            return Size(self._array.shape)
+        check_dim(dim, self._array.ndim)
+        return self._array.shape[dim]
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of its elements."""
+        return dtypes.of_array(self._array.dtype)
+
+    @property
+    def device(self) -> dtypes.device:
+        """Where it lives: always the CPU."""
+        return dtypes.CPU
+
+    @property
+    def layout(self):
+        """How it is laid out: always strided."""
+        return dtypes.strided
+
+    @property
+    def ndim(self) -> int:
+        """Its number of dimensions."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """Its number of dimensions."""
+        return self._array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """Its number of elements."""
+        return self._array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._array.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its elements."""
+        return self._array.nbytes
+
+    def stride(self, dim: int | None = None):
+        """Elements to step over in memory for a step in each dimension, or in dimension `dim`."""
+        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self, memory_format=dtypes.contiguous_format) -> bool:
+        """Whether its elements lie in memory row by row without gaps."""
+        return self._array.flags.c_contiguous
+
+    def data_ptr(self) -> int:
+        """The address of its first element."""
+        return self._array.ctypes.data
+
+    def is_floating_point(self) -> bool:
+        """Whether its type is a real floating point type."""
+        return self._array.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """Whether its type is complex."""
+        return self._array.dtype.kind == "c"
+
+    def is_signed(self) -> bool:
+        """Whether its type holds negative numbers."""
+        return self._array.dtype.kind in "ifc"
+
+    is_cuda = property(lambda self: False, doc="Whether it lives on a GPU: never.")
+    is_sparse = property(lambda self: False, doc="Whether it is sparse: never.")
+    is_meta = property(lambda self: False, doc="Whether it has a shape but no elements: never.")
+    is_quantized = property(lambda self: False, doc="Whether it is quantized: never.")
+
+    # ---- gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are wanted for it: set on leaves by you, on results by their inputs."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool):
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients of this tensor, or no longer; returns it. Only floating point leaves can be switched."""
+        requires_grad = bool(requires_grad)
+        if self._edge is not None:
+            if not requires_grad:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+                    "that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            return self
+        if requires_grad:
+            check_differentiable(self._array.dtype)
+        self._requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operator made it. Gradients are kept in `.grad` for leaves."""
+        return self._edge is None
+
+    @property
+    def grad_fn(self):
+        """The node that will carry gradients back through the operator that made it; None for a leaf."""
+        edge = self._edge
+        return None if edge is None else edge[0]
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its `grad_fn` it is."""
+        return 0 if self._edge is None else self._edge[1]
+
+    @property
+    def grad(self):
+        """The gradient that backward has accumulated here; None before the first one."""
+        if self._grad is None and self._edge is not None and not self._retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+                "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
+                ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
+                "Tensor instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._array.dtype != self._array.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype} for the gradient's elements"
+                )
+            if value._array.shape != self._array.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: expected {list(self._array.shape)}, got {list(value._array.shape)}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self):
+        self._grad = None
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this non-leaf keeps its gradient in `.grad`."""
+        return self._retains_grad
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf in `.grad` when backward passes it."""
+        if not self._requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._edge is None or self._retains_grad:
+            return
+        node, number = gradient_edge(self)
+        reference = weakref.ref(self)
+
+        def keep(grad):
+            tensor = reference()
+            if tensor is not None:
+                tensor._grad = grad if tensor._grad is None else tensor._grad + grad
+
+        keep.last = True  # tensor hooks run before it, also those registered after it
+        hooks_of(node, number).append(keep)
+        self._retains_grad = True
+
+    def register_hook(self, hook):
+        """Call `hook(grad)` when the gradient of this tensor is known; what it returns, if not None, replaces the gradient.
+
+        Returns a handle with `remove()`. Raises `RuntimeError` for a tensor that does not require a gradient.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._edge is None:
+            hooks = self._hooks
+            if hooks is None:
+                hooks = self._hooks = []
+        else:
+            hooks = hooks_of(*self._edge)
+        hooks.insert(len(hooks) - sum(getattr(h, "last", False) for h in hooks), hook)
+        return HookHandle(hooks, hook)
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
+        """Compute the gradients of this tensor with respect to the leaves it was computed from, and add them to their `.grad`.
+
+        `gradient` is the cotangent to start from, of this tensor's shape; it may be left out for a tensor of one element. `retain_graph=True`
+        keeps what the graph saved for another pass; `create_graph=True` makes the gradients differentiable themselves; `inputs` limits the
+        pass to these tensors.
+        """
+        from .backward import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a tensor without history. Changes through it are not noticed by backward; prefer `detach()`."""
+        out = wrap(self._array)
+        observer = state.mode.observer
+        if observer is not None:
+            observer.op("data", (self,), out, None, place_of_caller(1))
+        return out
+
+    @data.setter
+    def data(self, other: Tensor):
+        if not isinstance(other, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        if other._array.dtype != self._array.dtype and self._requires_grad:
+            check_differentiable(other._array.dtype)
+        self._array = other._array
+        self._accumulator = None
+
+    @property
+    def _version(self) -> int:
+        return 0 if self._cell is None else self._cell.version
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    # ---- out of the tensor world
+
+    def item(self):
+        """Its only element as a Python number. Raises `RuntimeError` where it has none or several."""
+        if self._array.size != 1:
+            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        return self._array.item()
+
+    def tolist(self):
+        """Its elements as nested lists, or as a number for a 0-dim tensor."""
+        return self._array.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The same memory as a NumPy array. A tensor that requires a gradient must be detached first, or `force=True` given."""
+        if self._requires_grad and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self._array
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.numpy()
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __len__(self):
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __bool__(self):
+        if self._array.size == 1:
+            return bool(self._array.item())
+        if self._array.size == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+
+    def __int__(self):
+        return int(self.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __complex__(self):
+        return complex(self.item())
+
+    def __index__(self):
+        if self._array.size != 1 or self._array.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._array.item())
+
+    def __contains__(self, element):
+        if isinstance(element, (Tensor, int, float, complex)):
+            return bool((self._array == (element._array if isinstance(element, Tensor) else element)).any())
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+
+    def __format__(self, spec):
+        if self._array.ndim == 0:
+            return self._array.item().__format__(spec)
+        return object.__format__(self, spec)
+
+    def __deepcopy__(self, memo):
+        if self._edge is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you were "
+                "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+                "https://github.com/pytorch/pytorch/pull/103001"
+            )
+        out = wrap(self._array.copy(order="K"), type(self))
+        memo[id(self)] = out
+        out._requires_grad = self._requires_grad
+        if self._grad is not None:
+            out._grad = self._grad.__deepcopy__(memo)
+        return out
+
+    def __reduce__(self):
+        if self._edge is not None:
+            raise RuntimeError("a tensor that is not a leaf cannot be pickled; pickle its .detach()")
+        return rebuilt, (type(self), np.ascontiguousarray(self._array), self._requires_grad)
+
+
+class HookHandle:
+    """What registering a hook returns; `remove()` takes the hook away again."""
+
+    def __init__(self, hooks, hook):
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self):
+        """Take the hook away; a second time does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.remove()
+
+
+def hooks_of(node, number):
+    """The list of functions to call with the gradient of output `number` of a node."""
+    if node.hooks is None:
+        node.hooks = {}
+    return node.hooks.setdefault(number, [])
+
+
+def wrap(array, cls=Tensor) -> Tensor:
+    """A new leaf on this memory."""
+    out = object.__new__(cls)
+    out._array = array if type(array) is np.ndarray else np.asarray(array)
+    out._edge = None
+    out._requires_grad = False
+    out._cell = None
+    out._accumulator = None
+    return out
+
+
+def rebuilt(cls, array, requires_grad):
+    """Make a leaf anew from what `pickle` kept of it."""
+    out = wrap(array, cls)
+    out._requires_grad = requires_grad
+    return out
+
+
+def alias(tensor) -> Tensor:
+    """Another leaf on the same memory with the same version, as `detach` gives and as in-place operators save."""
+    out = wrap(tensor._array)
+    out._cell = storage_of(tensor)
+    return out
+
+
+def check_differentiable(numpy_dtype):
+    """Raise `RuntimeError` for a type that has no gradients."""
+    if numpy_dtype.kind == "c":
+        raise errors.unsupported("gradients of complex tensors", "use their real and imaginary parts as two real tensors")
+    if numpy_dtype.kind != "f":
+        raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+
+
+def check_dim(dim, ndim):
+    """Raise torch's `IndexError` for a dimension that is not there; 0-dim tensors are treated as 1-dim."""
+    n = max(ndim, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+

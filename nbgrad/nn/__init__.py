@@ -1,0 +1,5 @@
+"""PyTorch's `torch.nn`."""
+
+from . import functional
+
+__all__ = ["functional"]
