@@ -131,6 +131,8 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
             captured.setdefault(gradient_edge(tensor), []).append(i)
     mode = state.mode
     observer = mode.observer
+    if observer is not None or observe.watchers:
+        observer = observe.for_backward(observer, tensors)
     before = mode.grad
     mode.grad = bool(create_graph)
     if observer is not None:
@@ -146,9 +148,6 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
         mode.grad = before
         if observer is not None:
             observer.backward_end()
-    if observe.after_backward:
-        for listener in tuple(observe.after_backward):
-            listener()
     if captured is None:
         return None
     out = [None] * len(inputs)
