@@ -265,6 +265,24 @@ def test_states_pass_between_the_generators_both_ways():
     np.testing.assert_array_equal(draws.normal(4, generator=ours), torch.randn(4, generator=theirs).numpy())
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("size", [1, 7, 8, 50])
+def test_complex_draws_equal_pytorchs(dtype, size):
+    torch = pytest.importorskip("torch")
+    ours, theirs = seeded(6), torch.Generator().manual_seed(6)
+    expected = torch.randn(size, dtype=getattr(torch, dtype), generator=theirs).numpy()
+    np.testing.assert_array_equal(draws.normal(size, dtype, generator=ours), expected, strict=True)
+    expected = torch.rand(size, dtype=getattr(torch, dtype), generator=theirs).numpy()
+    np.testing.assert_array_equal(draws.uniform((size,), dtype, generator=ours), expected, strict=True)
+
+
+def test_normals_of_a_tensor_with_strides_come_in_pairs_in_memory_order():
+    torch = pytest.importorskip("torch")
+    theirs = torch.empty(5, 8).t().normal_(2, 3, generator=torch.Generator().manual_seed(6)).t().numpy()
+    ours = draws.normal((5, 8), np.float32, 2, 3, contiguous=False, generator=seeded(6))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("p", [0.1, 0.2, 0.25, 0.3, 0.5, 0.7, 0.9])
 def test_dropout_noise_is_pytorchs_dropout_of_ones(p):
     torch = pytest.importorskip("torch")
