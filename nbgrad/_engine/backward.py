@@ -230,6 +230,8 @@ class _Pass:
                 continue
             plan = node.plan
             out = plan.backward_on_tensors(node, g) if on_tensors else plan.backward(node, g)
+            if observer is not None:
+                observer.node_done(node, g, out)
             for edge, part in zip(node.edges, out):
                 if edge is not None:
                     child = edge[0]
@@ -245,8 +247,6 @@ class _Pass:
                                 buffers[child] = part
                                 continue
                     deliver(edge, part)
-            if observer is not None:
-                observer.node_done(node, g, out)
             if not keep and node.saved:
                 node.saved = None
                 if observer is not None:
