@@ -89,7 +89,7 @@ def number(x: float | int | bool | str | None) -> str:
         digits = max(0, 2 - (math.floor(math.log10(abs(x))) if x else 0))
         text = f"{float(f'{x:.3g}'):.{digits}f}"
         if text.endswith("0") and digits > 0:
-            text = text[:-1]  # two digits of 0.60 say as much as three
+            text = text[:-1].rstrip(".")  # two digits of 0.60 say as much as three
     else:
         mantissa, exponent = f"{x:.2e}".split("e")
         text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

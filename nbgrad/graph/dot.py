@@ -63,7 +63,7 @@ def _node(node: Node) -> str:
     frame = 8.0 if node.kind == "root" else 0.0  # the second border is drawn outside
     style = {
         "box": f"shape=box style={_style(node)}", "tab": f"shape=box style={_style(node)}",
-        "circle": "shape=circle style=filled", "pill": 'shape=box style="rounded,filled"', "card": "shape=none",
+        "circle": 'shape=circle style="filled"', "pill": 'shape=box style="rounded,filled"', "card": "shape=none",
     }[node.shape]
     if node.kind == "cut":
         style = style.replace("filled", "filled,dashed")
@@ -119,8 +119,7 @@ def _edge(edge: Edge, across: bool, above: bool) -> str:
         attributes.append("style=dotted arrowhead=empty")
     ends = [_id(edge.source), _id(edge.target)]
     if edge.beside:
-        attributes.append("constraint=false")
-        if above:  # Graphviz puts the head of an edge within a rank above its tail, so the leaf is written as the head
+        if above:
             attributes.append("dir=back")
             ends.reverse()
     elif edge.label_rows:

@@ -43,6 +43,7 @@ class _Item:
     r: float = 0.0
     depth: int = 0
     height: int = 0
+    through: float = 0.0  # how thick the rank is that an edge passes here
 
 
 @dataclass(eq=False, slots=True)
@@ -121,7 +122,7 @@ class _Layered:
                     items[key] = _Item(key[1], kind=key[0])
             key = (a, b, e.source if a[0] == "cluster" or b[0] == "cluster" else "")
             links.setdefault(key, (items[a].ports.get(("out", e.source), 0.0), items[b].ports.get(("in", e.source), 0.0)))
-            if a[0] != "in" and e.label_rows:  # an edge that crosses borders has its label where it starts
+            if a[0] != "in" and b[0] != "out" and e.label_rows:  # an edge that crosses borders has its label outside of them
                 labels[key] = max(labels.get(key, (0, 0)), (e.label_width, e.label_rows))
         _rank(items, [(a, b) for a, b, _ in links])
         chains = self.bend(items, links, labels)
@@ -176,13 +177,15 @@ class _Layered:
         return chains
 
     def measure(self, level):
-        r, gap = 0.0, GAP_R[self.flow]
+        r, gap, last = 0.0, GAP_R[self.flow], len(level.ranks) - 1
         for n, rank in enumerate(level.ranks):
             thick = max((i.thick for i in rank), default=0.0)
             for item in rank:
                 item.r = r + thick / 2
-            last = n == len(level.ranks) - 1
-            r += thick + (0.0 if last else gap)
+                item.through = thick
+            entering = n == 0 and any(i.kind == "in" for i in rank)
+            leaving = n == last - 1 and any(i.kind == "out" for i in level.ranks[last])
+            r += thick + (0.0 if n == last or entering or leaving else gap)
         everything = [i for rank in level.ranks for i in rank]
         low = min((i.u - i.lo for i in everything), default=0.0) - PAD
         high = max((i.u + i.hi for i in everything), default=0.0) + PAD
@@ -220,10 +223,14 @@ class _Layered:
                 level, (u0, r0) = self.levels[scope], origin[scope]
                 chain = level.chains[a, b, e.source if a[0] == "cluster" or b[0] == "cluster" else ""]
                 for item in chain:
-                    if item.kind in ("bend", "in", "out"):
-                        if item.kind == "bend" and anchor is None:
-                            anchor = (u0 + item.u, r0 + item.r)
-                        points.append((u0 + item.u, r0 + item.r))
+                    u, r = u0 + item.u, r0 + item.r
+                    if item.kind == "bend" and item.rank % 2 == 0:
+                        half = item.through / 2 if chain[0].rank < chain[-1].rank else -item.through / 2
+                        points += [(u, r - half), (u, r + half)]
+                    elif item.kind in ("in", "out"):
+                        points.append((u, r))
+                    if item.kind == "bend" and scope == top and anchor is None:
+                        anchor = (u, r)
             curves[e.id] = [flip(*p) for p in self.curve(e, points, centres, arrivals.get(e.id, 0.0))]
             if anchor:
                 labels[e.id] = flip(*anchor)

@@ -24,6 +24,7 @@ ALIAS_USES = 3
 CARDS_ABOVE = 40  # calls
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
+BADGE = 40.0
 SIDE_GAP = 34.0  # between an operator and the leaf that sits beside it: room for a gradient's norm
 _REASONS = {"data": ".data"}
 
@@ -215,7 +216,8 @@ class _Builder:
     def rows_of(self, call, inputs):
         learned = [id for id in inputs if self.graph.producer(id) is None and self.values[id].requires_grad and id not in self.roots]
         few = len(learned) < 2 or _text.op_label(call) in _text.GLYPHS.values()
-        if len(learned) > 12 or few and not (self.big or is_group(call)) or any(id in self.nodes for id in learned) and not self.big:
+        rows = self.big or is_group(call) or not few and not any(id in self.nodes for id in learned)
+        if len(learned) > 12 or not rows:
             return []
         for id in learned:
             self.rows.setdefault(id, call.id)
@@ -296,7 +298,7 @@ class _Builder:
         bad = _text.trouble(value.data)
         self.nodes[value.id] = Node(
             value.id, kind, "box", round(width + 2 * (PAD_X + frame)), round(LINE * len(lines) + 2 * (PAD_Y + frame)), tuple(lines),
-            self.about(value), _source(value), value=value.id, badge=bad, born=bool(bad) and self.is_born(value),
+            self.about(value), _source(value), value=value.id, badge=bad, born=bool(bad) and self.graph.producer(value.id) is None,
             scope=scope if alias else self.shared_scope(value))
 
     def tab(self, value, id, scope):
@@ -336,6 +338,8 @@ class _Builder:
         bad = next((b for b in (_text.trouble(self.values[o].data) for o in call.outputs) if b), "")
         born = bool(bad) and any(self.is_born(self.values[o]) for o in call.outputs)
         shown = bad if born or not any(o in self.is_node for o in call.outputs) else ""
+        if shown and shape != "circle":
+            width += BADGE
         return Node(call.id, kind, shape, round(width), round(height), tuple(lines), self.about_call(call, cut), _source(call), call=call.id,
                     rows=tuple(rows), badge=shown, born=born, scope=call.scope)
 
@@ -351,6 +355,8 @@ class _Builder:
         return call is None or not any(_text.trouble(self.values[i].data) for i in call.inputs)
 
     def norm_into(self, call, value):
+        if all(self.values[o].grad is None for o in call.outputs):
+            return None  # nothing came back to this call
         if (call.id, value.id) in self.partial:
             return self.partial[call.id, value.id]
         return _text.norm(value.grad)

@@ -14,7 +14,7 @@ import math
 
 from . import _text, palette
 from .layout import Layout
-from .picture import LABEL, LINE, NAME, OPERATOR, PILL, ROW, SMALL, Node, Picture, row_grad_width
+from .picture import BADGE, LABEL, LINE, NAME, OPERATOR, PILL, ROW, SMALL, Node, Picture, row_grad_width
 
 FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, Noto Sans, sans-serif"
 TWIN = 6.0  # how far beside a forward edge its gradient runs
@@ -57,6 +57,7 @@ class _Pen:
     def __init__(self, picture, layout, dark):
         self.picture, self.layout, self.theme = picture, layout, int(dark)
         self.roles = _roles()
+        self.nodes = {n.id: n for n in picture.nodes}
         self.across = picture.direction == "LR"
         self.out = []
 
@@ -71,6 +72,11 @@ class _Pen:
         for edge, trace in traced:
             if edge.back is not None:
                 self.back(edge, trace)
+        for cluster in self.picture.clusters:  # above the edges, with a rim of the ground, so that a heading stays readable
+            if cluster.id in self.layout.clusters:
+                x, y = self.layout.clusters[cluster.id][:2]
+                rim = f'{self.paint(None, "group")} stroke-width="5" stroke-linejoin="round" paint-order="stroke"'
+                self.text(x + 10, y + 16, [(cluster.label, SMALL, "muted", False)], attributes=rim)
         for node in self.picture.nodes:
             self.node(node)
         return self.out
@@ -97,7 +103,6 @@ class _Pen:
     def cluster(self, cluster, x, y, w, h):
         self.out.append(f'<g class="nb-cluster nb-{_text.escape(cluster.kind)}" data-id="{_text.escape(cluster.id)}">'
                         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="9"{self.paint("group", "group-line")}/>')
-        self.text(x + 10, y + 16, [(cluster.label, SMALL, "muted", False)])
         self.out.append("</g>")
 
     def edge(self, edge, trace):
@@ -118,15 +123,15 @@ class _Pen:
 
     def said(self, edge):
         """What the operator at the edge's end says already."""
-        node = next(n for n in self.picture.nodes if n.id == edge.target)
-        return node.lines[0][0].text
+        return self.nodes[edge.target].lines[0][0].text
 
     def anchor(self, edge, trace):
         """The place on the edge nearest to where the layout kept room for a label."""
         near = self.layout.labels.get(edge.id)
         (x0, y0, tx, ty), (x1, y1, _, _) = trace[0], trace[-1]
         straight = all(abs((x - x0) * ty - (y - y0) * tx) < 2 for x, y, _, _ in trace)
-        if straight and math.dist((x0, y0), (x1, y1)) < 240:
+        inside = self.nodes[edge.source].scope == self.nodes[edge.target].scope
+        if straight and inside and math.dist((x0, y0), (x1, y1)) < 240:
             return (x0 + x1) / 2, (y0 + y1) / 2, tx, ty
         if near is None:
             return trace[len(trace) // 2]
@@ -138,10 +143,10 @@ class _Pen:
             return
         (x, y), (nx, ny) = point, normal
         wide = _text.text_width(text, LABEL)
-        cx, cy = x + nx * (away + wide / 2 * abs(nx)), y + ny * (away + 5.5) + row
-        anchor = "middle"
-        if abs(nx) > 0.8:
-            anchor, cx = ("start", x + nx * away) if nx > 0 else ("end", x + nx * away)
+        away += wide / 2 * abs(nx) + 5.5 * abs(ny)
+        cx, cy, anchor = x + nx * away, y + ny * away + row, "middle"
+        if abs(nx) > 0.95:  # start at the line, so that a narrower font leaves no gap
+            anchor, cx = ("start", cx - wide / 2) if nx > 0 else ("end", cx + wide / 2)
         self.text(cx, cy + 3.6, [(text, LABEL, role, False)], anchor)
 
     def scissors(self, x, y, tx, ty):
@@ -211,7 +216,8 @@ class _Pen:
         self.text(x + r, y + r + (5.4 if glyph == "@" else 5.2), [(glyph, 15 if glyph != "@" else 14, "ink" if hollow else "op-ink", True)], "middle")
 
     def pill(self, node, x, y):
-        w, h, middle = node.width, node.height, x + node.width / 2
+        w, h = node.width, node.height
+        middle = x + (w - (BADGE if node.badge else 0)) / 2
         if node.kind == "group":
             self.rect(x + 4, y + 4, w, h, 9, "group", "group-line", 1)
             self.rect(x, y, w, h, 9, "group", "group-line", 1.2)
@@ -253,6 +259,10 @@ class _Pen:
         """Mark what is not a number: filled and hatched where it was born, hollow where it was only passed on."""
         wide = _text.text_width(node.badge, 9.5, bold=True) + (18 if node.born else 9)
         x, y = right - wide + 8, top - 9
+        if node.shape in ("pill", "card"):
+            x, y = right - wide - 5, top + 5
+        elif node.shape == "circle":
+            x, y = right - 3, top - 8
         self.out.append(f'<g class="nb-bad{" nb-born" if node.born else ""}">')
         self.rect(x, y, wide, 15, 3, "bad" if node.born else "paper", "bad", 1.2)
         if node.born:

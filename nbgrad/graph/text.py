@@ -54,7 +54,8 @@ def _call(graph, call, values, indent):
     params = "".join(f", {_text.clean(k)}={_text.shorten(v, 24)}" for k, v in call.params) if not is_group(call) else ""
     if is_group(call):
         inputs = f"{dict(call.params).get('calls', 'several')} operators" + (f" of {inputs}" if inputs else "")
-    text = f"= {_text.shorten(call.op, MAX_TEXT)}({inputs}{params})"
+    op = call.op if is_group(call) else call.op.rsplit(".", 1)[-1]
+    text = f"= {_text.shorten(op, MAX_TEXT)}({inputs}{params})"
     if call.error:
         text += f" raised {_text.shorten(call.error, MAX_TEXT)}"
     first = outputs[0] if outputs else None
