@@ -1,0 +1,154 @@
+"""Picture -> DOT: the text that `layout.py` feeds to Graphviz, and that looks right when somebody runs `dot -Tsvg` on it.
+
+Every size is fixed from our own measures, so that fonts do not matter and a gradient that arrives later moves nothing. Ids are the record's
+own (`t0`, `c3`); every other text is escaped for HTML-like labels, where a stray `<` would end the picture.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import _text, palette
+from .picture import LABEL, NAME, OPERATOR, ROW, SMALL, Edge, Node, Picture, row_grad_width
+
+FONT = "Helvetica"
+_OURS = re.compile(r"[tcgs][0-9]+(@[cg][0-9]+)?")
+
+
+def dot_text(picture: Picture) -> str:
+    """Write a picture as DOT."""
+    across = picture.direction == "LR"
+    beside = any(n.beside for n in picture.nodes)
+    side = (0.42 if across else 0.66) if beside else 0.36
+    out = [
+        "digraph nbgrad {",
+        f'  graph [rankdir={picture.direction} nodesep={side} ranksep={0.3 if across else 0.26} fontname="{FONT}" fontsize={SMALL} '
+        f'fontcolor="{_light("muted")}" bgcolor="{_light("paper")}" charset="UTF-8"];',
+        f'  node [fontname="{FONT}" fixedsize=true margin=0];',
+        f'  edge [fontname="{FONT}" fontsize={LABEL} color="{_light("edge")}" fontcolor="{_light("muted")}" penwidth=1.2 arrowsize=0.7];',
+    ]
+    children, inside = {}, {}
+    for cluster in picture.clusters:
+        children.setdefault(cluster.parent, []).append(cluster)
+    for node in picture.nodes:
+        inside.setdefault(node.scope, []).append(node)
+    _scope(out, None, children, inside, "  ")
+    seen = set()
+    for e in picture.edges:
+        out.append(_edge(e, across, above=e.target not in seen))
+        if e.beside:
+            seen.add(e.target)
+    out.append("}")
+    return "\n".join(out) + "\n"
+
+
+def _scope(out, scope, children, inside, indent):
+    for node in inside.get(scope, ()):
+        out.append(indent + _node(node))
+    same = {}
+    for node in inside.get(scope, ()):
+        if node.beside:
+            same.setdefault(node.beside, []).append(node.id)
+    for op, leaves in same.items():
+        out.append(f"{indent}{{rank=same; {_id(op)}; {'; '.join(map(_id, leaves))}}}")
+    for cluster in children.get(scope, ()):
+        out.append(f'{indent}subgraph "cluster_{dot_id(cluster.id)}" {{')
+        out.append(f'{indent}  graph [label={_html(cluster.label)} labeljust=l style="rounded,filled" margin=12 '
+                   f'fillcolor="{_light("group")}" color="{_light("group-line")}"];')
+        _scope(out, cluster.id, children, inside, indent + "  ")
+        out.append(indent + "}")
+
+
+def _node(node: Node) -> str:
+    frame = 8.0 if node.kind == "root" else 0.0  # the second border is drawn outside
+    style = {
+        "box": f"shape=box style={_style(node)}", "tab": f"shape=box style={_style(node)}",
+        "circle": 'shape=circle style="filled"', "pill": 'shape=box style="rounded,filled"', "card": "shape=none",
+    }[node.shape]
+    if node.kind == "cut":
+        style = style.replace("filled", "filled,dashed")
+    line = palette.COLOURS.get(node.kind + "-line", palette.COLOURS["op"])[0]
+    fill = _light("paper") if node.kind == "cut" else _light(node.kind)
+    more = " peripheries=2" if frame else " penwidth=2" if node.kind == "parameter" else ""
+    label = _card(node) if node.shape == "card" else _lines(node)
+    return (f'{_id(node.id)} [{style} width={(node.width - frame) / 72:.3f} height={(node.height - frame) / 72:.3f} '
+            f'fillcolor="{fill}" color="{line}"{more} label={label}];')
+
+
+def _style(node):
+    return "filled" if node.shape == "tab" and node.kind == "input" else '"filled,dashed"' if node.kind == "input" else '"rounded,filled"'
+
+
+def _lines(node):
+    rows = []
+    for line in node.lines:
+        cells = "".join(_font(s.text, s.role, node.kind) for s in line)
+        align = "center" if node.shape in ("circle", "pill") else "left"
+        rows.append(f'<tr><td align="{align}">{cells}</td></tr>')
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{"".join(rows)}</table>>'
+
+
+def _card(node):
+    head = "".join(_font(s.text, s.role, node.kind) for s in node.lines[0])
+    ground = _light("group" if node.kind == "group" else "op")
+    rows = [f'<tr><td colspan="2" align="left" cellpadding="5" bgcolor="{ground}">{head}</td></tr>']
+    for row in node.rows:
+        step = palette.magnitude(row.norm)
+        fill, ink = (palette.SCALE[step][0], palette.SCALE_INK[step][0]) if step is not None else (_light("zero"), _light("ink"))
+        rows.append(f'<tr><td align="left" cellpadding="3" bgcolor="{_light("parameter")}">{_font(row.name, "name", "", SMALL)}'
+                    f'{_font("  " + row.shape, "muted", "")}</td><td align="right" cellpadding="3" bgcolor="{fill}" '
+                    f'width="{round(row_grad_width())}"><font point-size="{SMALL}" color="{ink}">{_escape(row.grad)}</font></td></tr>')
+    high, wide = round(node.height), round(node.width)
+    return (f'<<table border="1" color="{ground}" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" height="{high}">'
+            f'{"".join(rows)}</table>>')
+
+
+def _font(text, role, kind, size=None):
+    if role == "label":
+        colour = _light("op-ink" if kind == "op" else "ink")
+        return f'<font point-size="{OPERATOR}" color="{colour}"><b>{_escape(text)}</b></font>'
+    if role == "name":
+        return f'<font point-size="{size or NAME}" color="{_light("ink")}"><b>{_escape(text)}</b></font>'
+    colour = _light("grad") if role == "grad" else _light("op-muted" if kind == "op" else "muted")
+    return f'<font point-size="{SMALL}" color="{colour}">{_escape(text)}</font>'
+
+
+def _edge(edge: Edge, across: bool, above: bool) -> str:
+    attributes = [f'id="{edge.id}"']
+    if edge.cut:
+        attributes.append("style=dotted arrowhead=empty")
+    ends = [_id(edge.source), _id(edge.target)]
+    if edge.beside:
+        if above:
+            attributes.append("dir=back")
+            ends.reverse()
+    elif edge.label_rows:
+        rows = [f"<tr><td>{_escape(t)}</td></tr>" for t in (edge.label, edge.cut and "✂ " + edge.cut) if t]
+        if edge.room:
+            back = "" if edge.back is None else f'<font color="{_light("grad")}">{_escape(_text.number(edge.back))}</font>'
+            rows.append(f"<tr><td>{back}</td></tr>")
+        wide, high = round(edge.label_width + (6 if across else 15)), 13 * edge.label_rows
+        attributes.append(f'label=<<table border="0" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" '
+                          f'height="{high}">{"".join(rows)}</table>>')
+    return f"  {' -> '.join(ends)} [{' '.join(attributes)}];"
+
+
+def dot_id(id: str) -> str:
+    """The id under which a node or cluster stands in DOT; one that is not of our own making is spelled in hexadecimal."""
+    return id if _OURS.fullmatch(id) else "x" + id.encode("utf-8", "surrogatepass").hex()
+
+
+def _id(id):
+    return f'"{dot_id(id)}"'
+
+
+def _html(text):
+    return f"<{_escape(text) or ' '}>"
+
+
+def _escape(text):
+    return _text.escape(text).replace("\\", "&#92;").replace("  ", "&#160; ")
+
+
+def _light(role):
+    return palette.COLOURS[role][0]

@@ -1,0 +1,406 @@
+"""Transforms: `Graph` in, smaller or focused `Graph` out.
+
+The renderers call these before they draw. Nothing here knows how a graph is drawn, and nothing changes the graph it is given.
+
+**How a group is represented.** Folding puts one ordinary `Call` in the place of many, so that every reader of a `Graph` can read the result:
+
+- A folded *composite* (`matmul`, a loss) keeps the id of its last inner call, `c7`: it is still one operator to the user.
+- Any other folded group is a `Call` with an id of its own, `g0`, `g1`, ... (`is_group` asks for that). Its `op` is what the group is
+  called (`for t in range(100)`, `98 more`, `encoder`, `line 12`); its `params` tell `calls` (how many), `first` and `last` (the ids of its
+  members in the unfolded graph, which stand in one run there) and, for loops, `times`.
+- A loop that stays open in part gets a `Scope` of kind "loop" named `for t in range(100) ×100`, which holds the first iteration, a `g`
+  call for those in between, and the last iteration. A loop that is only marked has all its iterations in such a scope.
+
+Values that are made and used up inside a group are gone from the folded graph; steps keep their order and name the group instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .records import Call, Graph, Scope
+
+MIN_REPEATS = 3
+MAX_GROUP_LEAVES = 6  # a group that alone uses more leaves than this shows none of them
+
+
+def is_group(call: Call) -> bool:
+    """Whether this call stands for many that were folded."""
+    return call.id.startswith("g")
+
+
+def fold_composites(graph: Graph) -> Graph:
+    """Fold each composite operator, such as `matmul`, to one call: what the user wrote."""
+    return _fold_scopes(graph, lambda scope, depth: scope.kind == "composite")
+
+
+def fold_functions(graph: Graph, depth: int = 0) -> Graph:
+    """Fold functions, modules and `with` blocks that lie `depth` or more scopes deep, each to one group."""
+    return _fold_scopes(graph, lambda scope, at: scope.kind in ("function", "module", "with") and at >= depth)
+
+
+def scope_depth(graph: Graph) -> int:
+    """How deep functions and modules are nested."""
+    paths = _paths(graph)
+    kinds = {s.id: s.kind for s in graph.scopes}
+    return max(sum(kinds[id] != "composite" for id in path) for path in paths.values())
+
+
+def hide_views(graph: Graph) -> Graph:
+    """Leave out views whose result has no name; what used the view then uses its base."""
+    base, calls, roots = {}, [], set(graph.roots)
+    values = {v.id: v for v in graph.values}
+    for call in graph.calls:
+        inputs = tuple(base.get(id, id) for id in call.inputs)
+        plain = call.is_view and not call.in_place and not call.error and len(call.outputs) == 1 and inputs
+        out = values[call.outputs[0]] if call.outputs else None
+        if plain and out.name is None and out.cut is None and out.id not in roots and graph.consumers(out.id):
+            base[out.id] = inputs[0]
+        else:
+            calls.append(dataclasses.replace(call, inputs=inputs))
+    gone = {c.id for c in graph.calls} - {c.id for c in calls}
+    return graph.replace(
+        values=tuple(v for v in graph.values if v.id not in base),
+        calls=tuple(calls),
+        steps=tuple(_restep(s, {id: None for id in gone}, base.keys()) for s in graph.steps),
+    )
+
+
+def focus(graph: Graph, target: str) -> Graph:
+    """Keep only what leads to `target`, a value's name or id; `KeyError` where there is none."""
+    value = graph.named(target) or graph.value(target)
+    keep, todo, calls = set(), [value.id], set()
+    while todo:
+        id = todo.pop()
+        if id in keep:
+            continue
+        keep.add(id)
+        call = graph.producer(id)
+        if call is not None:
+            calls.add(call.id)
+            todo.extend(call.inputs)
+    return _restrict(graph, calls).replace(roots=(value.id,))
+
+
+def limit(graph: Graph, max_calls: int) -> Graph:
+    """Keep the last `max_calls` calls and say in a note how many were left out."""
+    if len(graph.calls) <= max_calls:
+        return graph
+    left_out = len(graph.calls) - max_calls
+    kept = _restrict(graph, {c.id for c in graph.calls[left_out:]})
+    return kept.replace(notes=graph.notes + (f"the first {left_out:,} operators are left out",))
+
+
+def fold_loops(graph: Graph, show: str = "ends") -> Graph:
+    """Fold loops written by hand: three or more repeats of the same source lines, operators and shapes.
+
+    `show="ends"` keeps the first and the last iteration, `show="none"` leaves one group a loop, and `show="all"` folds nothing, only marks
+    each loop with a scope (there shapes may differ between iterations, as in `for layer in layers`).
+    """
+    items = _find_loops(graph, shapes=show != "all")
+    if not any(isinstance(i, _Loop) for i in items):
+        return graph
+    return _Folding(graph, show).run(items)
+
+
+def _fold_scopes(graph, wanted):
+    """Fold the outermost scope that `wanted` chooses around each call."""
+    scopes = {s.id: s for s in graph.scopes}
+    paths = _paths(graph)
+    members = {}
+    for call in graph.calls:
+        plain = 0
+        for id in paths.get(call.scope, ()):
+            if wanted(scopes[id], plain):
+                members.setdefault(id, []).append(call)
+                break
+            plain += scopes[id].kind != "composite"
+    groups, number = [], _next_number(graph)
+    for id, calls in members.items():
+        scope = scopes[id]
+        if len(calls) < 2 and scope.kind != "composite":
+            continue
+        last = calls[-1]
+        call = Call(last.id, scope.name, (), (), node=last.node, scope=scope.parent, place=scope.place or calls[0].place,
+                    grad_mode=last.grad_mode, is_view=all(c.is_view for c in calls), in_place=last.in_place,
+                    error=next((c.error for c in calls if c.error), None), params=last.params if len(calls) == 1 else ())
+        if scope.kind != "composite":
+            call = dataclasses.replace(call, id=f"g{number}", node=None, params=_members(calls))
+            number += 1
+        groups.append((call, calls))
+    return _collapse(graph, groups)
+
+
+def _members(calls, times=None):
+    count = sum(int(dict(c.params).get("calls", 1)) if is_group(c) else 1 for c in calls)
+    first = dict(calls[0].params).get("first", calls[0].id) if is_group(calls[0]) else calls[0].id
+    last = dict(calls[-1].params).get("last", calls[-1].id) if is_group(calls[-1]) else calls[-1].id
+    return ((("times", str(times)),) if times else ()) + (("calls", str(count)), ("first", first), ("last", last))
+
+
+def _collapse(graph, groups):
+    """Put the first of each pair `(call, members)` in the place of its members, with the inputs and outputs that cross the border."""
+    if not groups:
+        return graph
+    owner = {c.id: n for n, (_, members) in enumerate(groups) for c in members}
+    folded = [_bordered(graph, call, members, owner) for call, members in groups]
+    calls, seen = [], [0] * len(groups)
+    for call in graph.calls:
+        n = owner.get(call.id)
+        if n is None:
+            calls.append(call)
+        else:
+            seen[n] += 1
+            if seen[n] == len(groups[n][1]):
+                calls.append(folded[n])
+    used = {id for c in calls for id in c.inputs + c.outputs} | set(graph.roots)
+    touched = {id for c in graph.calls for id in c.inputs + c.outputs}
+    values = tuple(v for v in graph.values if v.id in used or v.id not in touched)
+    gone = {v.id for v in graph.values} - {v.id for v in values}
+    rename = {id: folded[n].id for id, n in owner.items()}
+    steps = tuple(_restep(s, rename, gone) for s in graph.steps)
+    return graph.replace(values=values, calls=tuple(calls), steps=steps)
+
+
+def _bordered(graph, call, members, owner):
+    inside = {c.id for c in members}
+    made = {id: None for c in members for id in c.outputs}
+    inputs = dict.fromkeys(id for c in members for id in c.inputs if id not in made)
+    outputs, roots, last = [], set(graph.roots), members[-1]
+    for id in made:
+        consumers = graph.consumers(id)
+        unused = not consumers and (graph.value(id).name is not None or id in last.outputs)
+        if id in roots or unused or any(c.id not in inside for c in consumers):
+            outputs.append(id)
+    if is_group(call):
+        own = [id for id in inputs if graph.producer(id) is None and all(owner.get(c.id) == owner[members[0].id] for c in graph.consumers(id))]
+        if len(own) > MAX_GROUP_LEAVES:
+            inputs = [id for id in inputs if id not in set(own)]
+    return dataclasses.replace(call, inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+def _restep(step, calls, gone):
+    return dataclasses.replace(step, call=calls.get(step.call, step.call), value=None if step.value in gone else step.value)
+
+
+def _restrict(graph, keep):
+    calls = tuple(c for c in graph.calls if c.id in keep)
+    used = {id for c in calls for id in c.inputs + c.outputs} | set(graph.roots)
+    gone = {c.id: None for c in graph.calls if c.id not in keep}
+    missing = {v.id for v in graph.values if v.id not in used}
+    steps = tuple(_restep(s, gone, missing) for s in graph.steps if s.call not in gone or s.call is None)
+    return graph.replace(values=tuple(v for v in graph.values if v.id in used), calls=calls, steps=steps)
+
+
+def _paths(graph):
+    """The scopes around each scope, from the outermost to itself."""
+    scopes, paths = {s.id: s for s in graph.scopes}, {None: ()}
+    for scope in graph.scopes:
+        path, at = [], scope.id
+        while at is not None and at not in paths and at not in path:
+            path.append(at)
+            at = scopes[at].parent
+        known = paths.get(at, ())
+        for id in reversed(path):
+            known = paths[id] = known + (id,)
+    return paths
+
+
+def _next_number(graph):
+    taken = [int(c.id[1:]) for c in graph.calls if is_group(c) and c.id[1:].isdigit()]
+    return max(taken, default=-1) + 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Loop:
+    iterations: tuple[tuple[Call | _Loop, ...], ...]
+
+    def calls(self, start=0, stop=None):
+        for iteration in self.iterations[start:stop]:
+            for item in iteration:
+                if isinstance(item, _Loop):
+                    yield from item.calls()
+                else:
+                    yield item
+
+
+def _find_loops(graph, shapes):
+    """Nest the calls into loops, the innermost first."""
+    values = {v.id: v.shape for v in graph.values}
+    labels = {id: tuple((s.kind, s.name) for s in map(graph.scope, path)) for id, path in _paths(graph).items() if id is not None}
+    known = {}
+
+    def sign(item):
+        if isinstance(item, _Loop):
+            key = ("loop", *map(sign, item.iterations[0]))
+        else:
+            at = item.place and (item.place.source, item.place.line, item.place.column)
+            size = tuple(values[id] for id in item.inputs + item.outputs) if shapes else ()
+            unplaced = item.id if at is None and not shapes else None  # without a line, only equal shapes tell a loop
+            key = (at, item.op, labels.get(item.scope), size, unplaced)
+        return known.setdefault(key, len(known))
+
+    items = list(graph.calls)
+    for _ in range(4):  # loops in loops
+        found = _repeats(items, [sign(i) for i in items], partial=not shapes)
+        if len(found) == len(items):
+            break
+        items = found
+    return items
+
+
+def _repeats(items, signs, partial):
+    """Replace each run of three or more equal stretches by a loop; `partial` lets the third be cut short."""
+    n = len(signs)
+    following, latest = [n] * n, {}
+    for i in range(n - 1, -1, -1):
+        following[i] = latest.get(signs[i], n)
+        latest[signs[i]] = i
+    reach = {}  # period -> where the comparison last stopped, so that nothing is compared twice
+    out, i = [], 0
+    while i < n:
+        at, loop = i, None
+        for _ in range(4):  # an operator may stand several times in one body
+            at = following[at]
+            if at >= n:
+                break
+            period = at - i
+            end = max(reach.get(period, i), i)
+            while end + period < n and signs[end] == signs[end + period]:
+                end += 1
+            reach[period] = end
+            length = end - i + period
+            if length >= ((MIN_REPEATS - 1) * period + 1 if partial else MIN_REPEATS * period):
+                loop = period, length
+                break
+        if loop:
+            period, length = loop
+            out.append(_Loop(tuple(tuple(items[k:min(k + period, i + length)]) for k in range(i, i + length, period))))
+            i += length
+        else:
+            out.append(items[i])
+            i += 1
+    return out
+
+
+class _Folding:
+    """Writes a graph again from calls nested into loops."""
+
+    def __init__(self, graph, show):
+        self.graph, self.show = graph, show
+        self.paths = _paths(graph)
+        self.scopes = {s.id: s for s in graph.scopes}
+        self.number = _next_number(graph)
+        self.next_scope = len(graph.scopes)
+        self.groups, self.moved = [], {}
+
+    def run(self, items):
+        for item in items:
+            if isinstance(item, _Loop):
+                self.loop(item)
+        calls = tuple(dataclasses.replace(c, scope=self.moved[c.id]) if c.id in self.moved else c for c in self.graph.calls)
+        graph = self.graph.replace(calls=calls, scopes=tuple(self.scopes.values()))
+        by_id = {c.id: c for c in calls}
+        return _collapse(graph, [(call, [by_id[c.id] for c in members]) for call, members in self.groups])
+
+    def loop(self, loop):
+        members = list(loop.calls())
+        times, name = len(loop.iterations), _loop_name(self.graph, members)
+        around = self.common(members[0], members[-1])
+        if self.show == "none":
+            self.group(f"{name} ×{times}", members, around[-1] if around else None, times)
+            return
+        scope = self.enclose(f"{name} ×{times}", members, around)
+        ends = loop.iterations if self.show == "all" else (loop.iterations[0], loop.iterations[-1])
+        for item in (i for iteration in ends for i in iteration):
+            if isinstance(item, _Loop):
+                self.loop(item)
+        if self.show == "ends":
+            between = list(loop.calls(1, -1))
+            if times == MIN_REPEATS and len(between) == 1:
+                return
+            self.group(f"{times - 2} more", between, scope, times - 2)
+
+    def group(self, op, members, scope, times):
+        place = next((c.place for c in members if c.place), None)
+        self.groups.append((Call(f"g{self.number}", op, (), (), params=_members(members, times), scope=scope, place=place), members))
+        self.number += 1
+
+    def common(self, first, last):
+        """The scopes around a whole loop; those that a capture made for its single iterations lie inside."""
+        a, b = (self.path(c) for c in (first, last))
+        shared = 0
+        while shared < min(len(a), len(b)) and a[shared] == b[shared]:
+            shared += 1
+        return a[:shared]
+
+    def path(self, call):
+        scope = self.moved.get(call.id, call.scope)
+        out = []
+        while scope is not None:
+            out.append(scope)
+            scope = self.scopes[scope].parent
+        return tuple(reversed(out))
+
+    def enclose(self, name, members, around):
+        while f"s{self.next_scope}" in self.scopes:
+            self.next_scope += 1
+        id, parent = f"s{self.next_scope}", around[-1] if around else None
+        place = next((c.place for c in members if c.place), None)
+        self.scopes[id] = Scope(id, "loop", name, parent, place)
+        for call in members:
+            inner = [s for s in self.path(call)[len(around):] if s != id]
+            while inner and self.scopes[inner[0]].kind == "loop" and not _is_marked(self.scopes[inner[0]]):
+                del inner[0]  # a scope for one iteration says nothing that the loop's does not
+            if inner:
+                self.scopes[inner[0]] = dataclasses.replace(self.scopes[inner[0]], parent=id)
+            else:
+                self.moved[call.id] = id
+        return id
+
+
+def _is_marked(scope):
+    return " ×" in scope.name
+
+
+def _loop_name(graph, members):
+    """The text of the `for` or `while` line around these calls, else their lines."""
+    places = [c.place for c in members if c.place]
+    if not places:
+        return members[0].op.rsplit(".", 1)[-1]
+    first = min(places, key=lambda p: p.line)
+    last = max(p.end_line for p in places)
+    if first.text.startswith(("for ", "while ")):
+        return first.text.split(":")[0].strip()
+    lines = graph.source.splitlines() if first.source == "cell" else []
+    if first.line <= len(lines):
+        indent = _indent(lines[first.line - 1])
+        for line in reversed(lines[:first.line - 1]):
+            if line.strip() and _indent(line) < indent:
+                if line.lstrip().startswith(("for ", "while ")):
+                    return line.split("#")[0].strip().rstrip(":")
+                if line.lstrip().startswith(("def ", "class ")):
+                    break
+                indent = _indent(line)
+    return f"line {first.line}" if first.line == last else f"lines {first.line}–{last}"
+
+
+def _indent(line):
+    return len(line) - len(line.lstrip())
+
+
+def fold_lines(graph: Graph) -> Graph:
+    """Fold neighbouring calls made by one source line into one group a line."""
+    runs = []
+    for call in graph.calls:
+        key = (call.place.source, call.place.line, call.scope) if call.place else None
+        if runs and key is not None and runs[-1][0] == key:
+            runs[-1][1].append(call)
+        else:
+            runs.append((key, [call]))
+    number, groups = _next_number(graph), []
+    for key, calls in runs:
+        if len(calls) > 1:
+            groups.append((Call(f"g{number}", f"line {key[1]}", (), (), params=_members(calls), scope=key[2], place=calls[0].place), calls))
+            number += 1
+    return _collapse(graph, groups)
