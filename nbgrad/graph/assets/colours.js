@@ -4,8 +4,14 @@
 // lightness along the scale is the same on both sides while their blue channels differ; NaN has its hatch besides its colour.
 
 const SCALES = {
-  light: { negative: [94, 38, 133], zero: [246, 246, 244], positive: [16, 104, 52], nan: [164, 14, 107], ink: ["#1b1f24", "#ffffff"] },
-  dark: { negative: [205, 158, 236], zero: [32, 38, 45], positive: [104, 208, 140], nan: [255, 122, 198], ink: ["#111417", "#e6edf3"] },
+  light: {
+    zero: [246, 246, 244], negative: [[184, 148, 212], [94, 38, 133]], positive: [[132, 196, 150], [16, 104, 52]],
+    nan: [164, 14, 107], ink: ["#1b1f24", "#ffffff"],
+  },
+  dark: {
+    zero: [32, 38, 45], negative: [[112, 72, 142], [208, 162, 238]], positive: [[38, 106, 66], [108, 212, 144]],
+    nan: [255, 122, 198], ink: ["#111417", "#e6edf3"],
+  },
 };
 
 /** @param {"light" | "dark"} theme */
@@ -22,9 +28,10 @@ export function colourOf(value, limit, theme) {
   const scale = SCALES[theme];
   if (!Number.isFinite(value)) return /** @type {any} */ (scale.nan);
   const t = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) : 0;
-  const end = t < 0 ? scale.negative : scale.positive;
-  const part = Math.abs(t);
-  return /** @type {any} */ (scale.zero.map((from, i) => Math.round(Math.sqrt(from * from * (1 - part) + end[i] * end[i] * part))));
+  const stops = [scale.zero, ...(t < 0 ? scale.negative : scale.positive)]; // a stop half way keeps the hue clear between paper and end
+  const place = Math.abs(t) * 2;
+  const low = Math.min(1, Math.floor(place));
+  return /** @type {any} */ (stops[low].map((from, i) => Math.round(from + (stops[low + 1][i] - from) * (place - low))));
 }
 
 /** Text that reads on a colour. @param {[number, number, number]} rgb @param {"light" | "dark"} theme */

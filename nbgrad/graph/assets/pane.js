@@ -6,6 +6,8 @@ import { Heatmap } from "./heatmap.js";
 import { drawHistogram } from "./histogram.js";
 import { cellIndex } from "./inspection.js";
 
+const FEWEST_FOR_HISTOGRAM = 24; // fewer elements are better read than counted
+
 /**
  * @typedef {{ which: "data" | "grad", theme: () => "light" | "dark", onPoint: (cell: [number, number] | null) => void,
  *   onPick: (row: number, column: number) => void, onReduce: (reduce: string) => void }} PaneOptions
@@ -41,22 +43,18 @@ export class Pane {
   /** Nothing to show: a dash, and why. @param {string} reason */
   showMissing(reason) {
     this.clear();
-    this.facts.append(element("div", { class: "nbx-dash", "aria-label": "none" }, DASH));
-    this.note.textContent = reason;
+    this.note.replaceChildren(element("span", { class: "nbx-dash" }, DASH), reason);
   }
 
   /** @param {import("./record.js").Summary} stats @param {string} note */
   showStats(stats, note) {
-    const rows = [["mean", stats.mean], ["std", stats.std], ["min", stats.min], ["max", stats.max], ["norm", stats.norm]];
-    const parts = stats.size === 1 ? [["norm", stats.norm]] : rows;
-    const items = parts.map(([name, x]) => element("div", {}, element("dt", {}, name), element("dd", {}, formatNumber(x))));
-    for (const [name, count] of [["NaN", stats.nan], ["Inf", stats.inf]]) {
-      const bad = (count ?? 0) > 0;
-      const shown = element("dd", { class: bad ? "nbx-bad nbx-hatched" : null }, formatCount(count ?? 0));
-      if (bad || stats.size > 1) items.push(element("div", {}, element("dt", {}, name), shown));
-    }
-    if (stats.zeros) items.push(element("div", {}, element("dt", {}, "zeros"), element("dd", {}, formatCount(stats.zeros))));
-    this.facts.replaceChildren(...items);
+    const numbers = [["mean", stats.mean], ["std", stats.std], ["norm", stats.norm], ["min", stats.min], ["max", stats.max]];
+    const counts = [["zeros", stats.zeros], ["NaN", stats.nan], ["Inf", stats.inf]];
+    const item = (name, text, bad) => element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
+    this.facts.replaceChildren(
+      ...(stats.size > 1 ? numbers : []).map(([name, x]) => item(name, formatNumber(x))),
+      ...counts.map(([name, count = 0]) => (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(count), count && name !== "zeros"))
+        .filter(Boolean));
     this.note.textContent = note;
   }
 
@@ -69,7 +67,7 @@ export class Pane {
     this.reduce.hidden = !blocks;
     if (blocks) this.reduce.value = seen.tile.reduce;
     this.window.replaceChildren(...(blocks ? [makeWindow(seen)] : []));
-    const enough = seen.histogram && seen.shape.reduce((a, b) => a * b, 1) > 8;
+    const enough = seen.histogram && seen.shape.reduce((a, b) => a * b, 1) > FEWEST_FOR_HISTOGRAM;
     this.histogram.replaceChildren(...(enough ? [drawHistogram(seen.histogram)] : []));
   }
 
