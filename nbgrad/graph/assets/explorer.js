@@ -84,7 +84,7 @@ export class Explorer {
     const changed = this.element.dataset.layout !== (below ? "below" : "beside");
     this.element.dataset.layout = below ? "below" : "beside";
     const ideal = below ? box[3] * Math.min(1.25, (width - 28) / box[2]) + 36 : box[3] * Math.min(1.25, room / box[2]) + 36;
-    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(400, Math.min(600, ideal)));
+    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(440, Math.min(600, ideal)));
     this.element.style.setProperty("--nbx-picture-height", `${height}px`);
     if (changed) this.picture.fit();
   }

@@ -8,7 +8,7 @@ import { toNumber } from "./format.js";
  * @typedef {{ shape: number[], dtype: string, of: "value" | "magnitude", index: number[], stats: any, tile: Tile,
  *   histogram: { lo: number, hi: number, bins: number, counts: Uint32Array } | null,
  *   window: { row: number, column: number, rows: number, columns: number, text: string[] | null, data: Float64Array },
- *   partial?: boolean }} Inspection `partial`: only this slice is at hand
+ *   fixed?: boolean }} Inspection `fixed`: saved in a file, which cannot be asked for another part
  */
 
 /**
@@ -35,7 +35,7 @@ function copyBytes(buffer) {
 /** @param {any} plain what `Inspection.to_plain` wrote @returns {Inspection} */
 export function fromPlain(plain) {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-  return { ...joinBuffers(plain, plain.buffers.map(bytes)), partial: plain.shape.length > 2 };
+  return { ...joinBuffers(plain, plain.buffers.map(bytes)), fixed: true };
 }
 
 /**

@@ -99,7 +99,7 @@ export class Inspector {
   pick(row, column) {
     const tile = this.panes.map((pane) => pane.heatmap.seen?.tile).find(Boolean);
     if (!tile || tile.reduce === "exact") return;
-    for (const pane of this.panes) pane.element.querySelector("details")?.setAttribute("open", "");
+    for (const pane of this.panes) pane.windowOpen = true;
     this.look({ at: [row * tile.block_rows + (tile.block_rows >> 1), column * tile.block_columns + (tile.block_columns >> 1)] });
   }
 
@@ -151,8 +151,8 @@ export class Inspector {
   }
 
   showElements(pane, value, seen) {
-    const partial = seen.partial && "This file holds the first slice only.";
-    pane.show(seen, [this.noteFor(pane, value), partial].filter(Boolean).join(" "));
+    const onlyFirst = seen.fixed && seen.shape.length > 2 && "This file holds the first slice only.";
+    pane.show(seen, [this.noteFor(pane, value), onlyFirst].filter(Boolean).join(" "));
   }
 
   showNoElements(pane, summary) {

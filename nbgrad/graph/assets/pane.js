@@ -27,6 +27,7 @@ export class Pane {
     this.reduce = element("select", { "aria-label": "What a cell of the overview shows", onchange: () => options.onReduce(this.reduce.value) },
       element("option", { value: "max_abs" }, "largest |x|"), element("option", { value: "mean" }, "mean"));
     this.histogram = element("div");
+    this.windowOpen = false;
     this.window = element("div");
     this.element = element("section", { class: `nbx-pane nbx-${options.which}`, dataset: { testid: `pane-${options.which}` } },
       element("header", {}, this.title, this.reduce), this.note, this.facts, this.heatmap.element, this.window, this.histogram);
@@ -64,11 +65,21 @@ export class Pane {
     this.heatmap.element.hidden = false;
     this.heatmap.show(seen);
     const blocks = seen.tile.reduce !== "exact";
-    this.reduce.hidden = !blocks;
+    this.reduce.hidden = !blocks || seen.fixed === true;
     if (blocks) this.reduce.value = seen.tile.reduce;
-    this.window.replaceChildren(...(blocks ? [makeWindow(seen)] : []));
+    if (blocks) this.showWindow(seen);
+    else this.window.replaceChildren();
     const enough = seen.histogram && seen.shape.reduce((a, b) => a * b, 1) > FEWEST_FOR_HISTOGRAM;
     this.histogram.replaceChildren(...(enough ? [drawHistogram(seen.histogram)] : []));
+  }
+
+  showWindow(seen) {
+    const details = makeWindow(seen);
+    details.open = this.windowOpen;
+    details.addEventListener("toggle", () => {
+      if (details.isConnected) this.windowOpen = details.open;
+    });
+    this.window.replaceChildren(details);
   }
 
   /** No elements at hand beyond the statistics. */
@@ -97,7 +108,7 @@ function makeWindow(seen) {
   const heads = Array.from({ length: window.columns }, (_, j) => element("th", { scope: "col" }, String(window.column + j)));
   const corner = cellIndex({ ...seen, tile: { ...seen.tile, block_rows: 1, block_columns: 1 } }, window.row, window.column);
   return element("details", { class: "nbx-window" },
-    element("summary", {}, `exact values from ${corner}`, element("span", { class: "nbx-quiet" }, " · click the map to move")),
+    element("summary", {}, `exact values from ${corner}`, !seen.fixed && element("span", { class: "nbx-quiet" }, " · click the map to move")),
     element("div", { class: "nbx-scroll" },
       element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...heads)),
         element("tbody", {}, ...Array.from({ length: window.rows }, (_, i) => row(i))))));

@@ -12,7 +12,7 @@ const PATIENCE = 4000; // milliseconds until a request counts as unanswered
 /** @param {{ model: any, el: HTMLElement }} context */
 export function renderWidget({ model, el }) {
   const restore = hideStatic(el, model.get("key"));
-  const opening = openRequests(model);
+  const opening = openRequests(model, () => (el.dataset.nbgradRequests = "ready"));
   /** @type {Explorer} */
   let explorer;
   const mount = () => {
@@ -50,8 +50,11 @@ export function renderWidget({ model, el }) {
   };
 }
 
-/** Requests with ids over the second model, or over this one where the host cannot find the other. */
-async function openRequests(model) {
+/**
+ * Requests with ids over the second model, or over this one where the host cannot find the other.
+ * @param {any} model @param {() => void} onReady the kernel has answered once
+ */
+async function openRequests(model, onReady) {
   const reference = String(model.get("requests") ?? "");
   const id = reference.replace("IPY_MODEL_", "");
   const channel = (id && (await model.widget_manager?.get_model?.(id).catch(() => null))) || model;
@@ -59,6 +62,7 @@ async function openRequests(model) {
   const mark = Math.random().toString(36).slice(2); // several views may share one model
   let count = 0;
   const onMessage = (message, buffers) => {
+    if (message?.kind === "ready") onReady();
     const settle = message?.kind === "array" && waiting.get(message.request);
     if (!settle) return;
     waiting.delete(message.request);
