@@ -332,7 +332,7 @@ def check_castable(source, target):
         raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
 
 
-def composite(name=None, *, method=True, namespace=("",), operators=()):
+def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
     """Declare a function written with other operators. It runs as one scope of the graph, on behalf of the line that called it."""
 
     def declare(function):
@@ -366,7 +366,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=()):
         code = function.__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         entry = Composite(run_composite, public)
-        install(entry, public, method, namespace, operators)
+        install(entry, public, method, namespace, operators, aliases)
         return run_composite
 
     return declare
@@ -374,7 +374,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=()):
 
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
-    method=True, namespace=("",), operators=(), in_place=False, mutates=False,
+    method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -384,6 +384,8 @@ def primitive(
     `promote`: "same" brings the `promoted` arguments to PyTorch's result type, "float" also lifts integers to the default float.
     `node`: torch's node name, or a function of the arguments that gives it. `varargs`: the argument that takes sizes one by one.
     `mutates`: the kernel changes its first argument in place and returns nothing. `in_place`: make the twin with the underscore.
+    `aliases`: further names; one without a dot is a function, and a method if the operator is one. `overload`: one of several operators of
+    this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
     """
 
     def declare(kernel):
@@ -406,14 +408,23 @@ def primitive(
             function = make_function(op)
         op.function = function
         _dress(function, public, kernel)
-        install(op, public, method, namespace, operators)
         if in_place:
-            twin = make_in_place(op)
-            _dress(twin, public + "_", kernel)
-            twin.__doc__ = f"In-place version of `{public}`: the result replaces the tensor's elements."
+            op.twin = make_in_place(op)
+            _dress(op.twin, public + "_", kernel)
+            op.twin.__doc__ = f"In-place version of `{public}`: the result replaces the tensor's elements."
+        if overload is not None:
+            REGISTRY[f"{public}.{overload}"] = op
+            return op
+        install(op, public, method, namespace, operators, aliases)
+        if in_place:
             short = public.rpartition(".")[2]
-            setattr(Tensor, short + "_", twin)
-            NAMES[f"{short}_"] = twin
+            for one in (short, *(a for a in aliases if "." not in a)):
+                setattr(Tensor, one + "_", op.twin)
+                NAMES[one + "_"] = op.twin
+            if "nn.functional" in namespace:
+                NAMES[f"nn.functional.{short}_"] = op.twin
+        if inplace_flag:
+            NAMES[f"nn.functional.{public}"] = _with_inplace_flag(op, public, kernel)
         return op
 
     return declare
@@ -434,18 +445,79 @@ def _camel(name):
     return "".join(part.capitalize() for part in name.rpartition(".")[2].split("_"))
 
 
-def install(entry, public, method, namespace, operators):
-    """Put an operator where users look for it: as a function, as a method, as a Python operator."""
-    short = public.rpartition(".")[2]
+def _with_inplace_flag(op, public, kernel):
+    """The function that chooses between an operator and its in-place twin by a last argument `inplace`."""
+    count = op.positional
+
+    def function(*args, **kwargs):
+        inplace = kwargs.pop("inplace", False) if kwargs else False
+        if len(args) > count:
+            *args, inplace = args
+        mode = state.mode
+        before = mode.place
+        if before is None:
+            frame = sys._getframe(1)
+            mode.place = (frame.f_code, frame.f_lasti)
+        try:
+            return (op.twin if inplace else op.function)(*args, **kwargs)
+        finally:
+            mode.place = before
+
+    _dress(function, public, kernel)
+    return function
+
+
+def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
+    """Declare a public function that only chooses between operators, by what it is given; the graph shows the one chosen."""
+
+    def declare(function):
+        public = name or function.__name__
+
+        @functools.wraps(function)
+        def choose(*args, **kwargs):
+            mode = state.mode
+            before = mode.place
+            if before is None:
+                frame = sys._getframe(1)
+                mode.place = (frame.f_code, frame.f_lasti)
+            if kwargs:
+                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
+            try:
+                return function(*args, **kwargs)
+            finally:
+                mode.place = before
+
+        code = function.__code__
+        params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        choose.__module__ = "nbgrad"
+        _publish(choose, public, method, namespace, operators, aliases)
+        return choose
+
+    return declare
+
+
+def install(entry, public, method, namespace, operators, aliases):
+    """Register an operator and put it where users look for it."""
     REGISTRY[public] = entry
-    function = entry.function
+    _publish(entry.function, public, method, namespace, operators, aliases)
+
+
+def _publish(function, public, method, namespace, operators, aliases):
+    """Make a function public: as a function, as a method, as a Python operator."""
+    short = public.rpartition(".")[2]
     for place in namespace:
         NAMES[f"{place}.{short}" if place else short] = function
     if method:
         setattr(Tensor, short if isinstance(method, bool) else method, function)
+    for alias in aliases:
+        NAMES[alias] = function
+        if method and "." not in alias:
+            setattr(Tensor, alias, function)
     for dunder in operators:
-        if dunder in REFLECTED or dunder in ("__eq__", "__ne__"):
-            setattr(Tensor, dunder, _operator(function, dunder in REFLECTED))
+        if dunder in ("__eq__", "__ne__"):
+            setattr(Tensor, dunder, _operator(function, False))
+        elif dunder in REFLECTED and short != dunder.strip("_"):
+            setattr(Tensor, dunder, _operator(function, True))
         else:
             setattr(Tensor, dunder, function)
 
