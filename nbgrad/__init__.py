@@ -24,3 +24,25 @@ globals().update({name: function for name, function in _NAMES.items() if "." not
 from . import autograd, nn  # noqa: E402  (they take from the registry)
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    if name in ("graph", "notebook"):  # heavier, and needed only by who looks at graphs
+        import importlib
+
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"nbgrad has no torch.{name} yet")
+
+
+def load_ipython_extension(ipython):
+    """What `%load_ext nbgrad` runs."""
+    from .notebook.magic import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython):
+    """What `%unload_ext nbgrad` runs."""
+    from .notebook.magic import unload
+
+    unload(ipython)
