@@ -10,6 +10,7 @@ from __future__ import annotations
 from . import errors
 from .node import AccumulateGrad, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
+REQUIRED = object()  # the default of an argument that has none
 OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS = range(5)  # what an argument is: the key of a plan is a tuple of these
 
 
@@ -38,7 +39,7 @@ class Plan:
         self._compile()
 
     def _compile(self):
-        """Write and compile `record(*args, result, place)` and `backward(node, grad)`."""
+        """Write and compile `record(result, place, *args)` and `backward(node, grad)`."""
         op, kind_of = self.op, self.kind_of
         namespace = {
             "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
@@ -57,7 +58,9 @@ class Plan:
                 edges.append(f"*[None for t in {name}]")
             else:
                 edges.append("None")
-        lines = [f"def record({args}, result, place):"]
+        namespace["defaults"] = op.defaults
+        signature = [n if d is REQUIRED else f"{n}=defaults[{i}]" for i, (n, d) in enumerate(zip(op.params, op.defaults))]
+        lines = [f"def record(result, place, {', '.join(signature)}):"]
         if isinstance(op.node, str):
             namespace["node_class"] = op.class_of_node(op.node)
             lines.append("    node = new(node_class)")
@@ -164,16 +167,14 @@ class Plan:
         return out
 
     def saved_value(self, node, name):
-        """What `grad_fn._saved_<name>` shows; raises `AttributeError` for a name that this operator never saves."""
+        """What `grad_fn._saved_<name>` shows: None for what this call had no need to save. Raises `RuntimeError` once freed."""
         if name in self.saved_names:
             if node.saved is None:
                 raise errors.freed(node.name(), node.place)
             return self._with_history(node, name, node.saved[self.saved_names.index(name)])
         if name in self.param_names:
             return node.params[self.param_names.index(name)]
-        if name in self.op.savable:
-            return None
-        raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'")
+        return None  # a formula asks for it that no input of this call needed
 
 
 BASE_TENSOR = [None]  # the Tensor class, put here by op.py: plans are made before any tensor exists
