@@ -4,7 +4,7 @@
 `notebook`, `install_torch_alias`).
 """
 
-from . import _ops
+from . import _faces, _ops
 from ._engine.dtypes import (
     bool_ as bool,  # noqa: A004  (torch's name)
     cdouble, cfloat, complex64, complex128, contiguous_format, device, double, dtype, finfo, float16, float32, float64, get_default_dtype,
@@ -15,6 +15,7 @@ from ._engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabl
 from ._engine.op import NAMES as _NAMES
 from ._engine.size import Size
 from ._engine.tensor import Tensor
+from ._printing import set_printoptions
 
 float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001

@@ -131,6 +131,8 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
             captured.setdefault(gradient_edge(tensor), []).append(i)
     mode = state.mode
     observer = mode.observer
+    if observer is not None or observe.watchers:
+        observer = observe.for_backward(observer, tensors)
     before = mode.grad
     mode.grad = bool(create_graph)
     if observer is not None:
@@ -146,9 +148,6 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
         mode.grad = before
         if observer is not None:
             observer.backward_end()
-    if observe.after_backward:
-        for listener in tuple(observe.after_backward):
-            listener()
     if captured is None:
         return None
     out = [None] * len(inputs)
@@ -231,6 +230,8 @@ class _Pass:
                 continue
             plan = node.plan
             out = plan.backward_on_tensors(node, g) if on_tensors else plan.backward(node, g)
+            if observer is not None:
+                observer.node_done(node, g, out)
             for edge, part in zip(node.edges, out):
                 if edge is not None:
                     child = edge[0]
@@ -246,8 +247,6 @@ class _Pass:
                                 buffers[child] = part
                                 continue
                     deliver(edge, part)
-            if observer is not None:
-                observer.node_done(node, g, out)
             if not keep and node.saved:
                 node.saved = None
                 if observer is not None:

@@ -14,8 +14,11 @@ from .modes import state
 class Observer:
     """Hears of everything that happens on one thread; override what you need."""
 
-    def op(self, op, args, result, node, place):
-        """An operator ran: `args` as given, `result` a tensor or a tuple of them, `node` what it left for backward or None."""
+    def op(self, op, args, result, node, place, in_place=False):
+        """An operator ran: `args` as given, `result` a tensor or a tuple of them, `node` what it left for backward or None.
+
+        With `in_place` the result is the changed tensor itself, and `args[0]` stands for it as it was.
+        """
 
     def op_failed(self, op, args, error, place):
         """An operator raised."""
@@ -44,6 +47,10 @@ class Observer:
     def freed(self, node):
         """The node gave up what it had saved."""
 
+    def wants(self, roots) -> bool:
+        """For watchers: whether to hear of a backward pass from these tensors."""
+        return True
+
 
 @contextlib.contextmanager
 def observing(observer):
@@ -57,6 +64,41 @@ def observing(observer):
         mode.observer = before
 
 
-# Hear of backward passes on every thread, after the fact: views that stay open while other cells run. Each is called with no argument and
-# must be quick. A weak set would cost each backward pass; whoever adds itself removes itself.
-after_backward: list = []
+# Observers that stay while other cells run, such as open views: each hears of the backward passes, on any thread, for which its `wants(roots)` is
+# true. Whoever adds itself removes itself.
+watchers: list[Observer] = []
+
+
+def for_backward(observer, roots):
+    """Who hears of a backward pass from these tensors: one observer, or None."""
+    hearing = [w for w in tuple(watchers) if w.wants(roots)]
+    if observer is not None:
+        hearing.append(observer)
+    return None if not hearing else hearing[0] if len(hearing) == 1 else _Fanout(hearing)
+
+
+class _Fanout(Observer):
+    """Several observers of one backward pass."""
+
+    def __init__(self, observers):
+        self._observers = observers
+
+    def backward_start(self, roots):
+        for o in self._observers:
+            o.backward_start(roots)
+
+    def backward_end(self):
+        for o in self._observers:
+            o.backward_end()
+
+    def node_done(self, node, grads_in, grads_out):
+        for o in self._observers:
+            o.node_done(node, grads_in, grads_out)
+
+    def accumulated(self, leaf, grad):
+        for o in self._observers:
+            o.accumulated(leaf, grad)
+
+    def freed(self, node):
+        for o in self._observers:
+            o.freed(node)

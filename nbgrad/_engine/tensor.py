@@ -13,7 +13,7 @@ import numpy as np
 from . import dtypes, errors
 from .modes import place_of_caller, state
 from .node import gradient_edge, storage_of
-from .size import Size
+from .size import Size, size_of_shape
 
 
 class Tensor:
@@ -44,12 +44,12 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """Its sizes, one per dimension."""
-        return Size(self._array.shape)
+        return size_of_shape(self._array.shape)
 
     def size(self, dim: int | None = None):
         """Its sizes as a `Size`, or the one of dimension `dim`."""
         if dim is None:
-            return Size(self._array.shape)
+            return size_of_shape(self._array.shape)
         check_dim(dim, self._array.ndim)
         return self._array.shape[dim]
 
@@ -335,11 +335,6 @@ class Tensor:
         if isinstance(element, (Tensor, int, float, complex)):
             return bool((self._array == (element._array if isinstance(element, Tensor) else element)).any())
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
-
-    def __format__(self, spec):
-        if self._array.ndim == 0:
-            return self._array.item().__format__(spec)
-        return object.__format__(self, spec)
 
     def __deepcopy__(self, memo):
         if self._edge is not None:

@@ -1,0 +1,34 @@
+"""What tensors look like as text: joins the tensor, which knows no printing, with the printer, which knows no tensors.
+
+Imported once, by the package.
+"""
+
+from __future__ import annotations
+
+from ._engine.dtypes import get_default_dtype
+from ._engine.tensor import Tensor
+from ._printing import format_tensor, tensor_str
+
+
+def _facts(tensor):
+    edge = tensor._edge
+    return {
+        "dtype_name": tensor._array.dtype.name,
+        "default_dtype_name": get_default_dtype().name,
+        "requires_grad": tensor._requires_grad,
+        "grad_fn_name": None if edge is None else edge[0].name(),
+    }
+
+
+def tensor_repr(self, *, tensor_contents=None):
+    """The tensor's text, as PyTorch prints it."""
+    return tensor_str(self._array, **_facts(self))
+
+
+def tensor_format(self, spec):
+    """`format(tensor, spec)`: a 0-dim tensor formats as its number."""
+    return format_tensor(self._array, spec, self.__repr__, type(self).__name__)
+
+
+Tensor.__repr__ = Tensor.__str__ = tensor_repr
+Tensor.__format__ = tensor_format

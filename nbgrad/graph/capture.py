@@ -1,0 +1,324 @@
+"""From the live world to a record: an observer that writes down what happens, and makes a `Graph` of it when asked.
+
+While operators run it only appends to a list; looking things up, summarizing and naming come later (`_drain`), so that recording stays cheap. It keeps
+small arrays alive until then and large ones only by weak reference, so that a long cell does not fill the memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+import weakref
+
+from .._engine.modes import state
+from .._engine.node import AccumulateGrad
+from .._engine.observe import Observer
+from .._engine.op import REGISTRY, Composite, bind
+from .._engine.tensor import Tensor
+from .records import Call, Graph, Scope, Step, Summary, Value
+from .source import Sources, names_of
+from .summary import summarize
+
+MAX_CALLS = 100_000  # recorded; what comes after is counted in a note
+MAX_STEPS = 200_000
+SMALL = 1 << 16  # bytes of an array that is kept alive for its summary
+KEPT_BYTES = 1 << 26  # of small arrays, before they are summarized
+FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
+
+_OP, _FAILED, _ENTER, _EXIT, _OVERWRITE, _START, _NODE, _LEAF = range(8)
+
+
+class _Draft:
+    """A value in the making."""
+
+    __slots__ = ("array", "data", "fields", "grad", "id", "reference")
+
+    def __init__(self, id, tensor, fields):
+        self.id = id
+        self.reference = weakref.ref(tensor)
+        self.array = None  # alive until summarized, if small
+        self.data = None
+        self.grad = None  # seen flowing
+        self.fields = fields
+
+
+class Recorder(Observer):
+    """Hears the engine's events and keeps what a `Graph` needs."""
+
+    def __init__(self):
+        self._tape = []
+        self._bytes = 0
+        self._drafts = []
+        self._known = {}  # id(tensor) -> newest draft of that tensor
+        self._calls, self._steps, self._scopes = [], [], []
+        self._call_of_node = weakref.WeakKeyDictionary()
+        self._open = []  # ids of the scopes now open
+        self._roots = []
+        self._backwards = -1
+        self._skipped = 0
+
+    # ---- events: append and return
+
+    def op(self, op, args, result, node, place, in_place=False):
+        self._tape.append((_OP, op, args, result, node, place, in_place, True if node is not None else state.mode.grad))
+        if type(result) is Tensor:
+            self._bytes += result._array.nbytes
+            if self._bytes > KEPT_BYTES:
+                self._drain()
+
+    def op_failed(self, op, args, error, place):
+        self._tape.append((_FAILED, op, args, f"{type(error).__name__}: {error}", place))
+
+    def enter(self, kind, name, place):
+        self._tape.append((_ENTER, kind, name, place))
+
+    def exit(self):
+        self._tape.append((_EXIT,))
+
+    def before_in_place(self, op, tensor):
+        array = tensor._array
+        self._tape.append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None))
+
+    def backward_start(self, roots):
+        self._tape.append((_START, tuple(roots)))
+
+    def node_done(self, node, grads_in, grads_out):
+        self._tape.append((_NODE, node, grads_in, grads_out))
+
+    def accumulated(self, leaf, grad):
+        self._tape.append((_LEAF, leaf, grad))
+
+    # ---- from events to drafts
+
+    def _drain(self):
+        tape, self._tape, self._bytes = self._tape, [], 0
+        for event in tape:
+            self._HANDLERS[event[0]](self, *event[1:])
+        for draft in self._drafts:
+            if draft.array is not None:
+                draft.data = summarize(draft.array)
+                draft.array = None
+
+    def _draft(self, tensor, **fields):
+        draft = _Draft(f"t{len(self._drafts)}", tensor, fields)
+        array = tensor._array
+        fields["shape"], fields["dtype"] = tuple(array.shape), array.dtype.name
+        fields["version"] = 0 if tensor._cell is None else tensor._cell.version
+        fields.setdefault("requires_grad", tensor._requires_grad)
+        fields.setdefault("is_leaf", tensor._edge is None)
+        if array.nbytes <= SMALL:
+            draft.array = array
+        self._drafts.append(draft)
+        self._known[id(tensor)] = draft
+        return draft
+
+    def _value_of(self, tensor):
+        draft = self._known.get(id(tensor))
+        return draft if draft is not None and draft.reference() is tensor else self._draft(tensor)
+
+    def _inputs(self, args, before):
+        """Value ids of the tensors among the arguments, also inside lists; `before` stands for the first where it is overwritten."""
+        found = []
+        for i, a in enumerate(args):
+            if isinstance(a, Tensor):
+                found.append(before.id if i == 0 and before is not None else self._value_of(a).id)
+            elif type(a) in (list, tuple):
+                found += [self._value_of(t).id for t in a if isinstance(t, Tensor)]
+        return tuple(found)
+
+    def _on_op(self, op, args, result, node, place, in_place, grad_mode):
+        if len(self._calls) >= MAX_CALLS:
+            self._skipped += 1
+            return
+        before = self._value_of(result) if in_place else None
+        inputs = self._inputs(args, before)
+        results = result if isinstance(result, (tuple, list)) else (result,)
+        results = [t for t in results if isinstance(t, Tensor)]
+        outputs = []
+        for t in results:
+            fields = {"made_at": place}
+            if node is None and any(self._drafts[int(i[1:])].fields["requires_grad"] for i in inputs) and not (in_place and t._requires_grad):
+                fields["cut"] = _why_cut(op, t, grad_mode)
+            outputs.append(self._draft(t, **fields).id)
+        call = {
+            "id": f"c{len(self._calls)}", "op": op, "inputs": inputs, "outputs": tuple(outputs), "node": node and node.name(),
+            "params": args, "scope": self._open[-1] if self._open else None, "place": place, "grad_mode": grad_mode,
+            "in_place": in_place, "is_view": bool(results) and results[0]._base is not None,
+        }  # fmt: skip
+        call["params"] = _params(op, args)
+        if node is not None:
+            self._call_of_node[node] = (call["id"], tuple(outputs))
+        self._calls.append(call)
+
+    def _on_failed(self, op, args, error, place):
+        if self._calls and self._calls[-1].get("error") == error:
+            return  # the operator inside a composite has told already
+        self._calls.append(
+            {"id": f"c{len(self._calls)}", "op": op, "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
+             "params": _params(op, args), "scope": self._open[-1] if self._open else None}
+        )  # fmt: skip
+
+    def _on_enter(self, kind, name, place):
+        scope = {"id": f"s{len(self._scopes)}", "kind": kind, "name": name, "parent": self._open[-1] if self._open else None, "place": place}
+        self._scopes.append(scope)
+        self._open.append(scope["id"])
+
+    def _on_exit(self):
+        if self._open:
+            self._open.pop()
+
+    def _on_overwrite(self, tensor, copy):
+        draft = self._value_of(tensor)
+        draft.array = None
+        draft.data = None if copy is None else summarize(copy)
+
+    def _on_start(self, roots):
+        self._backwards += 1
+        self._order = 0
+        self._roots += [self._value_of(t).id for t in roots]
+
+    def _on_node(self, node, grads_in, grads_out):
+        call, outputs = self._call_of_node.get(node, (None, ()))
+        several = type(grads_in) is list
+        incoming = tuple(None if g is None else summarize(_array(g)) for g in (grads_in if several else (grads_in,)))
+        for id, g in zip(outputs, incoming):
+            if g is not None:
+                self._drafts[int(id[1:])].grad = g
+        outgoing = tuple(None if g is None else summarize(_array(g)) for g in grads_out)
+        self._step(node.name(), call, None, incoming, outgoing)
+
+    def _on_leaf(self, leaf, grad):
+        self._step("AccumulateGrad", None, self._value_of(leaf).id, (summarize(_array(grad)),), ())
+
+    def _step(self, node, call, value, grads_in, grads_out):
+        if len(self._steps) < MAX_STEPS:
+            self._steps.append(Step(max(self._backwards, 0), self._order, node, call, value, grads_in, grads_out))
+        self._order += 1
+
+    _HANDLERS = (_on_op, _on_failed, _on_enter, _on_exit, _on_overwrite, _on_start, _on_node, _on_leaf)
+
+    # ---- from drafts to the record
+
+    def graph(self, namespace=None, source="", cell=None) -> Graph:
+        """The record of everything heard so far.
+
+        `namespace` gives names to tensors (variables and paths from them), `source` is the text of the recorded cell and `cell` the file name it
+        was compiled under.
+        """
+        self._drain()
+        places = Sources(cell)
+        alive = {id(t): t for t in (d.reference() for d in self._drafts) if t is not None}
+        names = names_of(alive, namespace) if namespace else {}
+        call_of_output = {i: c for c in self._calls for i in c["outputs"]}
+        values = []
+        for draft in self._drafts:
+            values.append(self._finish(draft, names, places, call_of_output.get(draft.id)))
+        calls = tuple(Call(**{**c, "place": places.place(c["place"]), "formulas": formulas_of(c["op"])}) for c in self._calls)
+        scopes = tuple(Scope(**{**s, "place": places.place(s["place"])}) for s in self._scopes)
+        notes = (f"{self._skipped:,} more operators ran after the first {MAX_CALLS:,} and are not shown",) if self._skipped else ()
+        roots = tuple(dict.fromkeys(self._roots)) or _last_made(values, self._calls)
+        return Graph(tuple(values), calls, tuple(self._steps), scopes, roots, source, notes)
+
+    def _finish(self, draft, names, places, call):
+        fields = dict(draft.fields)
+        made_at = fields.pop("made_at", None)
+        tensor = draft.reference()
+        newest = tensor is not None and self._known.get(id(tensor)) is draft
+        name = names.get(id(tensor)) if newest else None
+        if name is None and call is not None and (scope_free := self._is_outermost(call, draft.id)):
+            name = scope_free and places.assigned_to(made_at)
+        data, grad, kept = draft.data, draft.grad, False
+        if newest:
+            if data is None:
+                data = _summary_of_large(tensor._array, name is not None)
+            fields["requires_grad"], fields["is_leaf"] = tensor._requires_grad, tensor._edge is None
+            if tensor._grad is not None:
+                grad, kept = summarize(tensor._grad._array), True
+            elif tensor._edge is None:
+                grad = None  # what flowed here has been cleared since
+        parameter = fields["is_leaf"] and fields["requires_grad"]
+        return Value(id=draft.id, name=name, is_parameter=parameter, data=data, grad=grad, grad_kept=kept, place=places.place(made_at), **fields)
+
+    def _is_outermost(self, call, output):
+        """Whether this value is what its composite gave back, so that the assignment's name is this value's."""
+        following = int(call["id"][1:]) + 1
+        scope = call["scope"]
+        if scope is None or following >= len(self._calls):
+            return True
+        return self._calls[following]["scope"] != scope
+
+    def tensors(self):
+        """The tensors still alive, by value id: `{id: weak reference}`; a tensor changed in place counts for its newest value."""
+        return {d.id: d.reference for d in self._drafts if (t := d.reference()) is not None and self._known.get(id(t)) is d}
+
+    def nodes(self):
+        """The nodes still alive: `{node: (call id, output value ids)}`, weakly keyed."""
+        return self._call_of_node
+
+
+def _array(g):
+    return g._array if isinstance(g, Tensor) else g
+
+
+def _summary_of_large(array, named):
+    if named or array.size <= FULL_STATISTICS:
+        return summarize(array)
+    return Summary(size=array.size)
+
+
+def _why_cut(op, out, grad_mode):
+    if op in ("detach", "data"):
+        return op
+    if not grad_mode:
+        return "no_grad"
+    return "integer" if out._array.dtype.kind in "biu" else "not differentiable"
+
+
+def _last_made(values, calls):
+    """Without a backward call the ends of the graph are its roots: results that require a gradient and that no operator took."""
+    taken = {i for c in calls for i in c["inputs"]}
+    made = [i for c in calls for i in c["outputs"]]
+    by_id = {v.id: v for v in values}
+    ends = [i for i in made if i not in taken and by_id[i].requires_grad]
+    return tuple(ends[-1:]) or tuple([i for i in made if i not in taken][-1:])
+
+
+def _params(op, args):
+    """The arguments that are neither tensors nor defaults, as (name, text)."""
+    entry = REGISTRY.get(op) or REGISTRY.get(op.rstrip("_"))
+    if entry is None or isinstance(entry, Composite):
+        return ()
+    found = []
+    for name, value, default in zip(entry.params, args, entry.defaults):
+        if isinstance(value, Tensor) or type(value) in (list, tuple) and any(isinstance(t, Tensor) for t in value):
+            continue
+        if value is default or type(value) is type(default) and value == default:
+            continue
+        text = repr(value)
+        found.append((name, text if len(text) <= 60 else text[:57] + "..."))
+    return tuple(found)
+
+
+@functools.cache
+def formulas_of(op) -> tuple[tuple[str, str], ...]:
+    """The derivatives of an operator as written in its entry: (argument, expression)."""
+    entry = REGISTRY.get(op) or REGISTRY.get(op.rstrip("_"))
+    if entry is None or isinstance(entry, Composite) or not entry.vjp:
+        return ()
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(entry.kernel)))
+    except (OSError, SyntaxError, TypeError):
+        return ()
+    written = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "vjp" and isinstance(node.value, ast.Dict):
+            for key, value in zip(node.value.keys, node.value.values):
+                body = value.body if isinstance(value, ast.Lambda) else value
+                names = [k.value for k in key.elts] if isinstance(key, ast.Tuple) else [key.value]
+                written.update(dict.fromkeys(names, ast.unparse(body)))
+    return tuple(written.items())
+
+
+__all__ = ["AccumulateGrad", "Recorder", "bind", "formulas_of"]

@@ -1,0 +1,162 @@
+"""Places and names in the user's source: which line and columns an instruction has, which variable an expression is assigned to, which variable
+holds a tensor.
+
+Called by `capture.py` and `walk.py` when a record is made, never while operators run.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+import os
+import types
+
+from .._engine.errors import is_cell, line_of
+from .records import Place
+
+MAX_ITEMS = 1_000  # of one container, when looking for tensors in variables
+MAX_DEPTH = 4
+
+
+@functools.lru_cache(maxsize=512)
+def _positions(code):
+    return list(code.co_positions())
+
+
+@functools.lru_cache(maxsize=20_000)
+def _span(code, offset):
+    """Line, end line, byte column, end byte column of an instruction."""
+    positions = _positions(code)
+    line, end_line, column, end_column = positions[offset // 2] if offset // 2 < len(positions) else (None,) * 4
+    if line is None:
+        line = line_of(code, offset)
+    return line, end_line or line, column or 0, end_column or 0
+
+
+def _column(text, byte_column):
+    """Columns come as UTF-8 byte offsets; people count characters."""
+    return len(text.encode()[:byte_column].decode(errors="ignore")) if not text.isascii() else byte_column
+
+
+class Sources:
+    """Resolves places for one record; `cell` is the file name under which the recorded cell was compiled."""
+
+    def __init__(self, cell: str | None):
+        self._cell = cell
+        self._places = {}
+        self._assignments = {}
+
+    def place(self, where) -> Place | None:
+        """The place of an instruction, None where it is unknown."""
+        if where is None:
+            return None
+        found = self._places.get(where)
+        if found is None:
+            code, offset = where
+            line, end_line, column, end_column = _span(code, offset)
+            text = linecache.getline(code.co_filename, line).rstrip("\n")
+            last = text if end_line == line else linecache.getline(code.co_filename, end_line).rstrip("\n")
+            function = getattr(code, "co_qualname", code.co_name)
+            if function.startswith("<cell line"):  # IPython compiles top-level cells under such a name
+                function = "<module>"
+            found = self._places[where] = Place(
+                self._label(code.co_filename), line, end_line, _column(text, column), _column(last, end_column), function, text.strip()
+            )
+        return found
+
+    def _label(self, filename):
+        if filename == self._cell:
+            return "cell"
+        return "another cell" if is_cell(filename) else os.path.basename(filename)
+
+    def assigned_to(self, where) -> str | None:
+        """The variable that the expression at this place is assigned to, if it is the whole right-hand side of an assignment."""
+        if where is None:
+            return None
+        code, offset = where
+        table = self._assignments.get(code.co_filename)
+        if table is None:
+            table = self._assignments[code.co_filename] = _assignments("".join(linecache.getlines(code.co_filename)))
+        return table.get(_span(code, offset))
+
+
+@functools.lru_cache(maxsize=64)
+def _assignments(text):
+    """(line, end line, column, end column) of each right-hand side -> the name it is assigned to."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return {}
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            target = node.target
+        elif isinstance(node, ast.AugAssign):
+            if isinstance(node.target, ast.Name):
+                found[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node.target.id
+            continue
+        else:
+            continue
+        if isinstance(target, (ast.Name, ast.Attribute)):
+            value = node.value
+            found[value.lineno, value.end_lineno, value.col_offset, value.end_col_offset] = ast.unparse(target)
+    return found
+
+
+def names_of(tensors, namespace) -> dict[int, str]:
+    """The user's names for tensors: `id(tensor)` -> variable, or a path such as `params[0]`, `model.fc.weight`.
+
+    `tensors` maps ids to the tensors wanted. A variable's own name wins over a path, and what was defined first over an alias.
+    """
+    names = {}
+    pending = []
+    for name, thing in list(namespace.items()):
+        if name.startswith("_"):
+            continue
+        if id(thing) in tensors:
+            names.setdefault(id(thing), name)
+        if not _is_plain(thing):
+            pending.append((name, thing, 0))
+    seen = set()
+    while pending:
+        path, thing, depth = pending.pop(0)
+        if id(thing) in seen or len(seen) > 10 * MAX_ITEMS:
+            continue
+        seen.add(id(thing))
+        for key, item in _items(thing):
+            if id(item) in tensors:
+                names.setdefault(id(item), path + key)
+            if depth < MAX_DEPTH and not _is_plain(item):
+                pending.append((path + key, item, depth + 1))
+    return names
+
+
+def _held_by(thing) -> dict:
+    """The instance dictionary of an object, without running anything of the user's."""
+    try:
+        held = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return held if type(held) is dict else {}
+
+
+def _is_plain(thing):
+    return thing is None or isinstance(thing, (str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType))
+
+
+def _items(thing):
+    """What a container or object holds, with how to reach it."""
+    if isinstance(thing, (list, tuple)):
+        return [(f"[{i}]", x) for i, x in enumerate(thing[:MAX_ITEMS])]
+    if type(thing) is dict:
+        return [(f"[{k!r}]", x) for k, x in list(thing.items())[:MAX_ITEMS] if isinstance(k, (str, int))]
+    held = _held_by(thing)
+    if "_grad" in held:  # a tensor
+        return [(".grad", held["_grad"])]
+    found = []
+    for group in ("_parameters", "_buffers", "_modules"):  # of a module, which shows these as its attributes
+        found += [(f".{k}", x) for k, x in list(held.get(group, {}).items())]
+    return found + [(f".{k}", x) for k, x in list(held.items())[:MAX_ITEMS] if isinstance(k, str) and not k.startswith("_")]
