@@ -232,7 +232,7 @@ def _integer_power(self, other):
     negative = other < 0
     if not np.any(negative):
         return np.power(self, other)
-    if other.ndim == 0:
+    if other.ndim == 0 and self.ndim:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     # of the integers only 1 and -1 have integer inverses; PyTorch gives 0 for the others
     inverse = np.where(self == 1, 1, np.where(self == -1, np.where(other % 2 == 0, 1, -1), 0)).astype(self.dtype)

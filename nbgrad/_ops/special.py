@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .._engine.errors import unsupported
 from .._engine.op import facade, primitive
 from .choice import where
 from .elementary import exp, log
@@ -53,16 +54,18 @@ def _polygamma(self, n):
     """Take the n-th derivative of `digamma`."""
     if n == 1:
         return _trigamma(self)
-    if np.any(self < 0):
-        from .._engine.errors import unsupported
-
-        raise unsupported("polygamma of order 2 and higher for negative numbers")
-    return _scipy("polygamma")(n, self).astype(self.dtype)
+    # SciPy's polygamma is for positive arguments: step up to them by psi_n(x) = psi_n(x + 1) - (-1)^n n! / x^(n + 1)
+    x, passed = np.array(self), np.zeros_like(self)
+    if np.any(x < -1000):
+        raise unsupported("polygamma of order 2 and higher below -1000")
+    while np.any(negative := x < 0):
+        passed = np.where(negative, passed - (-1.0) ** n * math.factorial(n) / x ** (n + 1), passed)
+        x = np.where(negative, x + 1, x)
+    return np.asarray(_scipy("polygamma")(n, x) + passed).astype(self.dtype)
 
 
 def _trigamma(x):
-    x = np.asarray(x)
-    # the reflection formula: SciPy's own polygamma is for positive arguments
+    # the reflection formula, for the same reason
     mirrored = np.where(x < 0, 1 - x, x)
     values = _scipy("polygamma")(1, mirrored)
     return np.where(x < 0, (np.pi / np.sin(np.pi * x)) ** 2 - values, values).astype(x.dtype)
