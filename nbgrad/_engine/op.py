@@ -43,9 +43,10 @@ class Op:
         self.differentiable = tuple(p for p in self.params if any(p == key or p in key and not isinstance(key, str) for key in vjp))
         self.node = node
         self.promote = promote
-        self.outputs = outputs
-        self.result_names = ("result", *outputs) if outputs else ("result",)
-        self.grad_names = tuple(f"grad_{n}" for n in outputs) if outputs else ()
+        self.many = outputs == "tuple"
+        self.outputs = outputs = None if self.many else outputs
+        self.result_names = ("result", *outputs) if outputs else () if self.many else ("result",)
+        self.grad_names = tuple(f"grad_{n}" for n in outputs) if outputs else ("grads",) if self.many else ()
         self.view = view
         self.mutates = mutates
         self.varargs = varargs
@@ -240,15 +241,23 @@ def run(op, args, place):
         restore_numpy(token)
     recorded = mode.grad and op.vjp and any(k == NEEDED or k == NEEDED_TENSORS for k, p in zip(kinds, op.params) if p in op.differentiable)
     node = None
-    if op.outputs is None:
+    if op.many:
+        out = tuple(map(wrap, result))
+        if op.view:
+            for one in out:
+                _mark_view(one, args[0])
+        kinds_out = {t._array.dtype.kind for t in out}
+    elif op.outputs is None:
         out = wrap(result)
         if op.view:
             _mark_view(out, args[0])
-        recorded = recorded and out._array.dtype.kind in "fc"
+        kinds_out = out._array.dtype.kind
     else:
         out = op.result_type(*map(wrap, result))
-        recorded = recorded and any(t._array.dtype.kind in "fc" for t in out)
-    if recorded:
+        kinds_out = {t._array.dtype.kind for t in out}
+    if recorded and "c" in kinds_out:
+        raise errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
+    if recorded and "f" in kinds_out:
         node = op.plan(kinds).record(*args, out, place)
     if observer is not None:
         observer.op(op.name, args, out, node, place)
@@ -396,7 +405,8 @@ def primitive(
 
     `vjp`: for each differentiable argument (or tuple of them) a formula that gives its gradient; what the formula names is what is saved:
     arguments, `grad`, `result`, `<argument>_shape`, and with several `outputs` their names and `grad_<name>`. Formulas use operators and
-    operators of this registry only, so that they run on arrays and on tensors.
+    operators of this registry only, so that they run on arrays and on tensors. `outputs="tuple"` is for as many as the kernel gives: the
+    formula asks for `grads`, one for each, zeros where no gradient came.
     `promote`: "same" brings the `promoted` arguments to PyTorch's result type, "float" also lifts integers to the default float.
     `node`: torch's node name, or a function of the arguments that gives it. `varargs`: the argument that takes sizes one by one.
     `mutates`: the kernel changes its first argument in place and returns nothing. `in_place`: make the twin with the underscore.

@@ -7,6 +7,8 @@ the arithmetic on small tensors.
 
 from __future__ import annotations
 
+import numpy as np
+
 from . import errors
 from .node import AccumulateGrad, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
@@ -43,7 +45,7 @@ class Plan:
         namespace = {
             "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
             "copy_of": copy_of, "shape_of": shape_of, "new": object.__new__, "next_sequence": next_sequence, "plan": self,
-            "class_of_node": op.class_of_node, "name_of_node": op.node,
+            "class_of_node": op.class_of_node, "name_of_node": op.node, "outputs_of": outputs_of, "gradients_of": gradients_of,
         }  # fmt: skip
         args = ", ".join(op.params)
         edges = []
@@ -78,7 +80,9 @@ class Plan:
         if self.param_names:
             values = [n if n in kind_of else f"shape_of({n.removesuffix('_shape')})" for n in self.param_names]
             lines.append(f"    node.params = ({', '.join(values)},)")
-        if op.outputs:
+        if op.many:
+            lines.append("    outputs_of(node, result)")
+        elif op.outputs:
             lines += ["    node.shape = [t._array.shape for t in result]", "    node.dtype = [t._array.dtype for t in result]"]
             lines += ["    for i, t in enumerate(result):", "        if t._array.dtype.kind in 'fc':"]
             lines += ["            t._edge = (node, i)", "            t._requires_grad = True"]
@@ -88,6 +92,9 @@ class Plan:
         lines += ["    node.sequence = next_sequence()", "    return node"]
 
         lines.append("def backward(node, grad):")
+        if op.many:
+            lines.append("    grads = gradients_of(node, grad, np_zeros)")
+            namespace["np_zeros"] = np.zeros
         if op.outputs:
             for i, n in enumerate(op.outputs):
                 if f"grad_{n}" in {x for _, _, names in self.formulas for x in names}:
@@ -128,7 +135,7 @@ class Plan:
             raise_freed(node)
         if node.saved:
             check_versions(node)
-        values = {"grad": grad}
+        values = {"grads": gradients_of(node, grad, _zeros_tensor)} if self.op.many else {"grad": grad}
         for i, name in enumerate(self.op.outputs or ()):
             values[f"grad_{name}"] = grad[i]
         for name, tensor in zip(self.saved_names, node.saved):
@@ -174,6 +181,29 @@ class Plan:
         if name in self.op.savable:
             return None
         raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'")
+
+
+def outputs_of(node, result):
+    """Make `result`, any number of tensors, the outputs of a node."""
+    node.arity = len(result)
+    shapes, kinds = [t._array.shape for t in result], [t._array.dtype for t in result]
+    node.shape, node.dtype = (shapes, kinds) if len(result) != 1 else (shapes[0], kinds[0])
+    for i, t in enumerate(result):
+        t._edge = (node, i)
+        t._requires_grad = True
+
+
+def gradients_of(node, grad, zeros):
+    """The gradients of all outputs of a node with any number of them: what came, and zeros where nothing did."""
+    if node.arity == 1:
+        return [grad]
+    return [zeros(shape, kind) if g is None else g for g, shape, kind in zip(grad, node.shape, node.dtype)]
+
+
+def _zeros_tensor(shape, kind):
+    out = object.__new__(BASE_TENSOR[0])
+    out._array, out._edge, out._requires_grad, out._cell, out._accumulator = np.zeros(shape, kind), None, False, None, None
+    return out
 
 
 BASE_TENSOR = [None]  # the Tensor class, put here by op.py: plans are made before any tensor exists
