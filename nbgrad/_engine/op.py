@@ -455,6 +455,9 @@ def primitive(
                 NAMES[one + "_"] = op.twin
             if "nn.functional" in namespace:
                 NAMES[f"nn.functional.{short}_"] = op.twin
+            for dunder in operators:
+                if dunder in AUGMENTED:
+                    setattr(Tensor, f"__i{dunder[2:]}", op.twin)
         if inplace_flag:
             NAMES[f"nn.functional.{public}"] = _with_inplace_flag(op, public, kernel)
         return op
@@ -557,6 +560,8 @@ def _publish(function, public, method, namespace, operators, aliases):
 
 # those whose operands may not be exchanged; `2 * x` and its like run as `x * 2`
 REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift"))
+# those that have a form such as `+=`, which changes the tensor in place
+AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
 
 
 def _operator(function, reflected):
