@@ -262,7 +262,7 @@ def run(op, args, place):
     if recorded and "c" in kinds_out:
         raise errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
     if recorded and "f" in kinds_out:
-        node = op.plan(kinds).record(out, place, *args)
+        node = op.plan(kinds).record(out, *place, *args)
     if observer is not None:
         observer.op(op.name, args, out, node, place)
     return out
