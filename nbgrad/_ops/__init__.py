@@ -3,6 +3,11 @@
 Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.nn.functional`, `nbgrad.linalg`, tensor methods) take from there.
 """
 
-from . import conversion, creation, pointwise, reduction, shape
+from . import (
+    conversion, creation, gathering, indexing, joining, masking, pointwise, rearrange, reduction, selection, shape, splitting,
+)  # fmt: skip
 
-__all__ = ["conversion", "creation", "pointwise", "reduction", "shape"]
+__all__ = [
+    "conversion", "creation", "gathering", "indexing", "joining", "masking", "pointwise", "rearrange", "reduction", "selection", "shape",
+    "splitting",
+]  # fmt: skip
