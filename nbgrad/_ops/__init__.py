@@ -3,6 +3,24 @@
 Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.nn.functional`, `nbgrad.linalg`, tensor methods) take from there.
 """
 
-from . import choice, comparison, conversion, creation, cumulative, elementary, pointwise, reduction, shape, special, statistics
-
-__all__ = ["choice", "comparison", "conversion", "creation", "cumulative", "elementary", "pointwise", "reduction", "shape", "special", "statistics"]
+# one name a line, so that a new topic is one line
+from . import (  # noqa: F401
+    choice,
+    comparison,
+    conversion,
+    creation,
+    cumulative,
+    elementary,
+    gathering,
+    indexing,
+    joining,
+    masking,
+    pointwise,
+    rearrange,
+    reduction,
+    selection,
+    shape,
+    special,
+    splitting,
+    statistics,
+)
