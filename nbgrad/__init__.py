@@ -21,6 +21,20 @@ float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})
 
-from . import autograd, nn  # noqa: E402  (they take from the registry)
+from . import autograd, nn, version  # noqa: E402  (they take from the registry)
+from .interop import install_torch_alias, uninstall_torch_alias  # noqa: E402
 
-__version__ = "0.1.0"
+__version__ = version.NBGRAD
+_ON_DEMAND = frozenset({"graph", "notebook"})  # ours, imported when first used
+
+
+def __getattr__(name):
+    if name in _ON_DEMAND:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .interop.alias import missing
+
+    raise AttributeError(missing(f"torch.{name}", globals()))
