@@ -64,19 +64,24 @@ def _is_ours(module) -> bool:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Answers for `torch` and what is under it; for anything else it has no answer."""
+    """Answers for `torch` and what is under it, and says in one line what nbgrad does not have."""
 
     def find_spec(self, fullname, path=None, target=None):
         first, dot, rest = fullname.partition(".")
+        if first == OURS and rest:
+            _refuse_unknown(rest, path)  # `from torch import x` asks for nbgrad.x, and Python's own words for a failure name a path
         if first != "torch":
             return None
         real = f"{OURS}{dot}{rest}"
         found = importlib.util.find_spec(real)
-        if found is None:
-            parent = sys.modules[real.rpartition(".")[0]]
-            raise ModuleNotFoundError(missing(fullname, dir(parent)), name=fullname)
         package = found.submodule_search_locations is not None
         return importlib.machinery.ModuleSpec(fullname, _Loader(real), origin=found.origin, is_package=package)
+
+
+def _refuse_unknown(rest, path):
+    if importlib.machinery.PathFinder.find_spec(f"{OURS}.{rest}", path) is None:
+        parent = sys.modules[f"{OURS}.{rest}".rpartition(".")[0]]
+        raise ModuleNotFoundError(missing(f"torch.{rest}", dir(parent)), name=f"torch.{rest}")
 
 
 class _Loader(importlib.abc.Loader):
