@@ -25,16 +25,29 @@ from . import autograd, nn, version  # noqa: E402  (they take from the registry)
 from .interop import install_torch_alias, uninstall_torch_alias  # noqa: E402
 
 __version__ = version.NBGRAD
-_ON_DEMAND = frozenset({"graph", "notebook"})  # ours, imported when first used
 
 
 def __getattr__(name):
-    if name in _ON_DEMAND:
-        from importlib import import_module
+    if name in ("graph", "notebook"):  # heavier, and needed only by who looks at graphs
+        import importlib
 
-        return import_module(f"{__name__}.{name}")
+        return importlib.import_module(f".{name}", __name__)
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .interop.alias import missing
 
     raise AttributeError(missing(f"torch.{name}", globals()))
+
+
+def load_ipython_extension(ipython):
+    """What `%load_ext nbgrad` runs."""
+    from .notebook.magic import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython):
+    """What `%unload_ext nbgrad` runs."""
+    from .notebook.magic import unload
+
+    unload(ipython)

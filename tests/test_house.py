@@ -62,7 +62,7 @@ ALLOWED = {
 }
 NOT_BY_IMPORT_NBGRAD = ("IPython", "ipywidgets", "anywidget", "traitlets", "graphviz", "pygraphviz", "torch", "scipy")
 OURS = {"graph", "notebook", "interop"}  # public modules that torch does not have; every other one is torch's, with torch's meaning
-OUR_FUNCTIONS = {"install_torch_alias", "uninstall_torch_alias"}
+OUR_FUNCTIONS = {"install_torch_alias", "uninstall_torch_alias", "load_ipython_extension", "unload_ipython_extension"}
 
 
 def name_of(path):

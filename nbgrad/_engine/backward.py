@@ -14,7 +14,7 @@ import numpy as np
 
 from . import errors, observe
 from .modes import state
-from .node import AccumulateGrad, gradient_edge
+from .node import AccumulateGrad, gradient_edge, storage_of
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 
@@ -338,8 +338,7 @@ class _Pass:
             leaf._grad = wrap(g)
         elif present._edge is None and not present._requires_grad:
             np.add(present._array, g, out=present._array)
-            if present._cell is not None:
-                present._cell.version += 1
+            storage_of(present).version += 1
         else:
             leaf._grad = wrap(present._array + g)
         if self.observer is not None:

@@ -372,6 +372,22 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
     return declare
 
 
+def plain(name=None, *, method=False, namespace=("",)):
+    """Declare a public function that is no operator: it makes a tensor from plain data, or asks a question of one."""
+
+    def declare(function):
+        public = name or function.__name__
+        short = public.rpartition(".")[2]
+        function.__module__ = "nbgrad"
+        for place in namespace:
+            NAMES[f"{place}.{short}" if place else short] = function
+        if method:
+            setattr(Tensor, short if isinstance(method, bool) else method, function)
+        return function
+
+    return declare
+
+
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False,

@@ -82,9 +82,9 @@ def number(x: float | int | bool | str | None) -> str:
     if isinstance(x, int):
         return str(x).replace("-", "−")
     if math.isnan(x):
-        return "nan"
+        return "NaN"
     if math.isinf(x):
-        return "inf" if x > 0 else "−inf"
+        return "Inf" if x > 0 else "−Inf"
     if x == 0 or 1e-3 <= abs(x) < 1e6:
         digits = max(0, 2 - (math.floor(math.log10(abs(x))) if x else 0))
         text = f"{float(f'{x:.3g}'):.{digits}f}"

@@ -35,7 +35,7 @@ def dot_text(picture: Picture) -> str:
     _scope(out, None, children, inside, "  ")
     seen = set()
     for e in picture.edges:
-        out.append(_edge(e, across, above=e.target not in seen))
+        out.append(_edge(e, across, above=e.target in seen))
         if e.beside:
             seen.add(e.target)
     out.append("}")

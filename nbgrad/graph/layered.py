@@ -301,9 +301,12 @@ def _rank(items, links):
     for k in order:
         rank[k] = max((rank[p] + 1 for p in before[k] if position[p] < position[k]), default=0)
     entering = any(k[0] == "in" for k in items)
+    floating = {}  # what hangs on nothing above it: a leaf, or operators on leaves that nothing else uses
+    for k in order:
+        floating[k] = all(position[p] < position[k] and floating[p] and len(after[p]) == 1 for p in before[k])
     for k in reversed(order):
         following = [rank[s] for s in after[k] if position[s] > position[k]]
-        if not any(position[p] < position[k] for p in before[k]) and following:
+        if floating[k] and following:
             rank[k] = min(following) - 1
     shift = 1 if entering and any(rank[k] <= 0 for k in items if k[0] != "in") else 0
     last = max((rank[k] + shift for k in items if k[0] != "out"), default=0)

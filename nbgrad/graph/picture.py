@@ -24,7 +24,7 @@ ALIAS_USES = 3
 CARDS_ABOVE = 40  # calls
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
-BADGE = 40.0
+BADGE = 50.0
 SIDE_GAP = 34.0  # between an operator and the leaf that sits beside it: room for a gradient's norm
 _REASONS = {"data": ".data"}
 

@@ -72,11 +72,12 @@ class _Pen:
         for edge, trace in traced:
             if edge.back is not None:
                 self.back(edge, trace)
+        for edge, trace in traced:
+            self.edge_label(edge, trace)
         for cluster in self.picture.clusters:  # above the edges, with a rim of the ground, so that a heading stays readable
             if cluster.id in self.layout.clusters:
                 x, y = self.layout.clusters[cluster.id][:2]
-                rim = f'{self.paint(None, "group")} stroke-width="5" stroke-linejoin="round" paint-order="stroke"'
-                self.text(x + 10, y + 16, [(cluster.label, SMALL, "muted", False)], attributes=rim)
+                self.text(x + 10, y + 16, [(cluster.label, SMALL, "muted", False)], attributes=self.rim("group"))
         for node in self.picture.nodes:
             self.node(node)
         return self.out
@@ -113,17 +114,50 @@ class _Pen:
         dotted = ' stroke-dasharray="1.5 3.5" stroke-linecap="round"' if edge.cut else ""
         self.out.append(f'<g class="nb-edge{" nb-cut" if edge.cut else ""}" {about}><path d="{path}"{self.paint(None, "edge")} '
                         f'stroke-width="1.2"{dotted}/><path d="{_head(curve[-1], tip, 3.4)}"{self.paint("edge")}/>')
-        if edge.cut or edge.label:
-            x, y, tx, ty = self.anchor(edge, trace)
-            if edge.cut:
-                self.scissors(x, y, tx, ty)
-            label = "   ".join(t for t in (edge.label, edge.cut if edge.cut != self.said(edge) else "") if t)
-            self.beside((x, y), (ty, -tx), 13 if edge.room and not self.across else 9 if edge.cut else 4, label, "muted", row=0)
+        if edge.cut:
+            self.scissors(*self.anchor(edge, trace))
         self.out.append("</g>")
 
-    def said(self, edge):
-        """What the operator at the edge's end says already."""
-        return self.nodes[edge.target].lines[0][0].text
+    def rim(self, role):
+        return f'{self.paint(None, role)} stroke-width="4" stroke-linejoin="round" paint-order="stroke"'
+
+    def side(self, edge, trace):
+        """On which side of an edge its gradient runs: below a line to the right, to the right of a line downwards."""
+        if edge.beside:
+            _, _, tx, ty = trace[0]
+            return (1.0 if ty > 0 else -1.0) if self.across else -1.0 if tx > 0 else 1.0
+        return 1.0 if self.across else -1.0
+
+    def edge_label(self, edge, trace):
+        """Write an edge's shape, its cut and its gradient's norm, above all lines, where the layout kept room for them."""
+        cut = edge.cut if edge.cut != self.nodes[edge.target].lines[0][0].text else ""  # the operator may say it already
+        forward = "   ".join(t for t in (edge.label, cut) if t)
+        back = "" if edge.back is None else _text.number(edge.back)
+        if not forward and not back:
+            return
+        role = "bad" if edge.back is not None and not math.isfinite(edge.back) else "grad"
+        self.out.append(f'<g class="nb-label" data-from="{_text.escape(edge.source)}" data-to="{_text.escape(edge.target)}" '
+                        f'data-value="{_text.escape(edge.value)}">')
+        x, y, tx, ty = self.anchor(edge, trace)
+        kept = self.layout.labels.get(edge.id)
+        if kept and self.layout.engine != "builtin" and min(abs(tx), abs(ty)) > 0.12:  # a slanted edge: the very place that was kept
+            left = kept[0] - (0 if self.across else edge.label_width / 2 - 5)
+            rows = [t for t in ((forward, "muted"), (back, role)) if t[0]]
+            for n, (text, colour) in enumerate(rows):
+                self.text(left, kept[1] + 3.6 + 13 * (n - (edge.label_rows - 1) / 2), [(text, LABEL, colour, False)],
+                          "middle" if self.across else "start", self.rim(self.ground(edge)))
+        else:
+            sign = self.side(edge, trace)
+            width = palette.stroke(edge.back) if back else 0.0
+            away = 13 if edge.room and not self.across else 9 if edge.cut else 4
+            self.beside((x, y), (ty, -tx), away, forward, "muted", self.ground(edge))
+            self.beside((x, y), (-sign * ty, sign * tx), TWIN + 4 + width / 2, back, role, self.ground(edge),
+                        13.0 if edge.label and not self.across else 0.0)
+        self.out.append("</g>")
+
+    def ground(self, edge):
+        """The colour on which an edge's label stands."""
+        return "group" if self.nodes[edge.source].scope is not None and self.nodes[edge.target].scope is not None else "paper"
 
     def anchor(self, edge, trace):
         """The place on the edge nearest to where the layout kept room for a label."""
@@ -135,9 +169,10 @@ class _Pen:
             return (x0 + x1) / 2, (y0 + y1) / 2, tx, ty
         if near is None:
             return trace[len(trace) // 2]
-        return min(trace, key=lambda t: (t[0] - near[0]) ** 2 + (t[1] - near[1]) ** 2)
+        few = len(trace) // 5  # not where it leaves or arrives
+        return min(trace[few:len(trace) - few], key=lambda t: (t[0] - near[0]) ** 2 + (t[1] - near[1]) ** 2)
 
-    def beside(self, point, normal, away, text, role, row):
+    def beside(self, point, normal, away, text, role, ground, row=0.0):
         """Write `text` off the line, on the side to which `normal` points."""
         if not text:
             return
@@ -147,7 +182,7 @@ class _Pen:
         cx, cy, anchor = x + nx * away, y + ny * away + row, "middle"
         if abs(nx) > 0.95:  # start at the line, so that a narrower font leaves no gap
             anchor, cx = ("start", cx - wide / 2) if nx > 0 else ("end", cx + wide / 2)
-        self.text(cx, cy + 3.6, [(text, LABEL, role, False)], anchor)
+        self.text(cx, cy + 3.6, [(text, LABEL, role, False)], anchor, self.rim(ground))
 
     def scissors(self, x, y, tx, ty):
         angle = round(math.degrees(math.atan2(ty, tx)))
@@ -156,7 +191,7 @@ class _Pen:
 
     def back(self, edge, trace):
         """Draw the gradient that came back along this edge, beside it and the other way."""
-        sign = 1.0 if self.across else -1.0  # below a line from left to right, to the right of one from top to bottom
+        sign = self.side(edge, trace)
         line = [(x - sign * ty * TWIN, y + sign * tx * TWIN) for x, y, tx, ty in trace]
         total = sum(map(math.dist, line, line[1:]))
         line = _trim(line, 1.5, min(3.0, total / 6))
@@ -167,9 +202,6 @@ class _Pen:
         role = "bad" if not math.isfinite(edge.back) else "grad"
         self.out.append(f'<g class="nb-back" {about}><path d="{path}"{self.paint(None, role)} stroke-width="{width:g}" '
                         f'stroke-dasharray="5 3.5"/><path d="{_head(neck[0], tip, 3.2 + width * 0.6)}"{self.paint(role)}/>')
-        x, y, tx, ty = self.anchor(edge, trace)
-        row = 13.0 if edge.label and not self.across else 0.0
-        self.beside((x, y), (-sign * ty, sign * tx), TWIN + 4 + width / 2, _text.number(edge.back), role, row)
         self.out.append("</g>")
 
     def node(self, node):
