@@ -212,12 +212,13 @@ class _Pass:
     def run(self, roots):
         for node, number, g in roots:
             self.deliver((node, number), g if self.on_tensors else g._array)
-        buffers, deliver, waiting, keep, observer = self.buffers, self.deliver, self.waiting, self.keep, self.observer
+        buffers, owned, waiting, keep, observer = self.buffers, self.owned, self.waiting, self.keep, self.observer
+        add = np.add
         on_tensors, captured = self.on_tensors, self.captured
-        towards = None if captured is None else {n for n in self.nodes}
+        towards = None if captured is None else set(self.nodes)
         for node in self.nodes:
             g = buffers.pop(node, None)
-            if g is not None and node.hooks is not None:
+            if node.hooks is not None and g is not None:
                 g = self.run_hooks(node, g)
             if captured is not None:
                 self.capture(node, g)
@@ -226,27 +227,37 @@ class _Pass:
             if g is None:
                 for edge in node.edges:
                     if edge is not None and type(edge[0]) is AccumulateGrad:
-                        deliver(edge, None)
+                        self.deliver(edge, None)
                 continue
             plan = node.plan
             out = plan.backward_on_tensors(node, g) if on_tensors else plan.backward(node, g)
             if observer is not None:
                 observer.node_done(node, g, out)
             for edge, part in zip(node.edges, out):
-                if edge is not None:
-                    child = edge[0]
-                    if part is not None and child.arity == 1 and not on_tensors:
-                        # reduce and cast once, here: no formula mentions broadcasting or types
-                        if part.shape != child.shape:
-                            part = fit(part, child.shape)
-                        if part.dtype is not child.dtype:
-                            part = cast(part, child.dtype)
-                        if type(child) is not AccumulateGrad:
-                            present = buffers.get(child)
-                            if present is None:
-                                buffers[child] = part
-                                continue
-                    deliver(edge, part)
+                if edge is None:
+                    continue
+                child = edge[0]
+                if on_tensors or part is None or child.arity != 1:
+                    self.deliver(edge, part)
+                    continue
+                # the plain case, written out: what `deliver` does in general
+                if part.shape != child.shape:
+                    part = fit(part, child.shape)
+                if part.dtype is not child.dtype:
+                    part = cast(part, child.dtype)
+                present = buffers.get(child)
+                if present is None:
+                    buffers[child] = part
+                elif child in owned:
+                    add(present, part, present)
+                else:
+                    buffers[child] = present + part
+                    if part.ndim:  # sums of 0-dim arrays are scalars, which cannot be added to in place
+                        owned.add(child)
+                if type(child) is AccumulateGrad:
+                    left = waiting[child] = waiting[child] - 1
+                    if left == 0:
+                        self.arrive(child)
             if not keep and node.saved:
                 node.saved = None
                 if observer is not None:

@@ -57,12 +57,6 @@ class Node:
     def __repr__(self):
         return f"<{type(self).__name__} object at {hex(id(self))}>"
 
-    def __getattr__(self, name):
-        # reached only for names that are not there: the saved values, as torch calls them
-        if name.startswith("_saved_"):
-            return self.plan.saved_value(self, name.removeprefix("_saved_"))
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
 
 class AccumulateGrad(Node):
     """The end of a path: adds what arrives to the `.grad` of a leaf."""

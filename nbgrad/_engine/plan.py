@@ -7,9 +7,12 @@ the arithmetic on small tensors.
 
 from __future__ import annotations
 
+import numpy as np
+
 from . import errors
 from .node import AccumulateGrad, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
+REQUIRED = object()  # the default of an argument that has none
 OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS = range(5)  # what an argument is: the key of a plan is a tuple of these
 
 
@@ -38,12 +41,12 @@ class Plan:
         self._compile()
 
     def _compile(self):
-        """Write and compile `record(*args, result, place)` and `backward(node, grad)`."""
+        """Write and compile `record(result, place, *args)` and `backward(node, grad)`."""
         op, kind_of = self.op, self.kind_of
         namespace = {
             "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
             "copy_of": copy_of, "shape_of": shape_of, "new": object.__new__, "next_sequence": next_sequence, "plan": self,
-            "class_of_node": op.class_of_node, "name_of_node": op.node,
+            "class_of_node": op.class_of_node, "name_of_node": op.node, "outputs_of": outputs_of, "gradients_of": gradients_of,
         }  # fmt: skip
         args = ", ".join(op.params)
         edges = []
@@ -57,7 +60,9 @@ class Plan:
                 edges.append(f"*[None for t in {name}]")
             else:
                 edges.append("None")
-        lines = [f"def record({args}, result, place):"]
+        namespace["defaults"] = op.defaults
+        signature = [n if d is REQUIRED else f"{n}=defaults[{i}]" for i, (n, d) in enumerate(zip(op.params, op.defaults))]
+        lines = [f"def record(result, place, {', '.join(signature)}):"]
         if isinstance(op.node, str):
             namespace["node_class"] = op.class_of_node(op.node)
             lines.append("    node = new(node_class)")
@@ -78,7 +83,9 @@ class Plan:
         if self.param_names:
             values = [n if n in kind_of else f"shape_of({n.removesuffix('_shape')})" for n in self.param_names]
             lines.append(f"    node.params = ({', '.join(values)},)")
-        if op.outputs:
+        if op.many:
+            lines.append("    outputs_of(node, result)")
+        elif op.outputs:
             lines += ["    node.shape = [t._array.shape for t in result]", "    node.dtype = [t._array.dtype for t in result]"]
             lines += ["    for i, t in enumerate(result):", "        if t._array.dtype.kind in 'fc':"]
             lines += ["            t._edge = (node, i)", "            t._requires_grad = True"]
@@ -88,6 +95,9 @@ class Plan:
         lines += ["    node.sequence = next_sequence()", "    return node"]
 
         lines.append("def backward(node, grad):")
+        if op.many:
+            lines.append("    grads = gradients_of(node, grad, np_zeros)")
+            namespace["np_zeros"] = np.zeros
         if op.outputs:
             for i, n in enumerate(op.outputs):
                 if f"grad_{n}" in {x for _, _, names in self.formulas for x in names}:
@@ -128,7 +138,7 @@ class Plan:
             raise_freed(node)
         if node.saved:
             check_versions(node)
-        values = {"grad": grad}
+        values = {"grads": gradients_of(node, grad, _zeros_tensor)} if self.op.many else {"grad": grad}
         for i, name in enumerate(self.op.outputs or ()):
             values[f"grad_{name}"] = grad[i]
         for name, tensor in zip(self.saved_names, node.saved):
@@ -164,16 +174,37 @@ class Plan:
         return out
 
     def saved_value(self, node, name):
-        """What `grad_fn._saved_<name>` shows; raises `AttributeError` for a name that this operator never saves."""
+        """What `grad_fn._saved_<name>` shows: None for what this call had no need to save. Raises `RuntimeError` once freed."""
         if name in self.saved_names:
             if node.saved is None:
                 raise errors.freed(node.name(), node.place)
             return self._with_history(node, name, node.saved[self.saved_names.index(name)])
         if name in self.param_names:
             return node.params[self.param_names.index(name)]
-        if name in self.op.savable:
-            return None
-        raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'")
+        return None  # a formula asks for it that no input of this call needed
+
+
+def outputs_of(node, result):
+    """Make `result`, any number of tensors, the outputs of a node."""
+    node.arity = len(result)
+    shapes, kinds = [t._array.shape for t in result], [t._array.dtype for t in result]
+    node.shape, node.dtype = (shapes, kinds) if len(result) != 1 else (shapes[0], kinds[0])
+    for i, t in enumerate(result):
+        t._edge = (node, i)
+        t._requires_grad = True
+
+
+def gradients_of(node, grad, zeros):
+    """The gradients of all outputs of a node with any number of them: what came, and zeros where nothing did."""
+    if node.arity == 1:
+        return [grad]
+    return [zeros(shape, kind) if g is None else g for g, shape, kind in zip(grad, node.shape, node.dtype)]
+
+
+def _zeros_tensor(shape, kind):
+    out = object.__new__(BASE_TENSOR[0])
+    out._array, out._edge, out._requires_grad, out._cell, out._accumulator = np.zeros(shape, kind), None, False, None, None
+    return out
 
 
 BASE_TENSOR = [None]  # the Tensor class, put here by op.py: plans are made before any tensor exists

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from .._engine.op import primitive
@@ -16,7 +18,7 @@ def _no_bool(self, other):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, alpha: grad if alpha == 1 else grad * alpha},
-    promote="same", operators=("__add__", "__radd__"), in_place=True,
+    promote="same", operators=("__add__", "__radd__"), in_place=True, ufunc=operator.add,
 )  # fmt: skip
 def add(self, other, *, alpha=1):
     """Add `other`, times `alpha`, to `self`, elementwise."""
@@ -35,7 +37,7 @@ def sub(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad, other: grad * other, "other": lambda grad, self: grad * self},
-    promote="same", operators=("__mul__", "__rmul__"), in_place=True,
+    promote="same", operators=("__mul__", "__rmul__"), in_place=True, ufunc=operator.mul,
 )  # fmt: skip
 def mul(self, other):
     """Multiply `self` by `other`, elementwise."""
