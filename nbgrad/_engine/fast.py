@@ -57,7 +57,7 @@ def make_binary(op):
                     raise AttributeError
                 key = 3 if self._requires_grad and other._requires_grad else 1 if self._requires_grad else 2 if other._requires_grad else 0
         except AttributeError:
-            return general(op, (self, other), None, place_of_caller(1))
+            return general(op, (self, other, *tail), None, place_of_caller(1))
         token = quiet_numpy()
         try:
             result = kernel(a, b)
@@ -68,13 +68,13 @@ def make_binary(op):
         out = _new(Tensor)
         out._array = result if type(result) is _ndarray else _asarray(result)
         out._cell = None
-        out._accumulator = None
         if key & 3 and mode.grad and differentiable:
-            place = mode.place
-            if place is None:
+            record = records[key] or record_for(key)
+            if mode.place is None:
                 frame = _frame(1)
-                place = (frame.f_code, frame.f_lasti)
-            node = (records[key] or record_for(key))(out, place, self, other)
+                node = record(out, frame.f_code, frame.f_lasti, self, other)
+            else:
+                node = record(out, *mode.place, self, other)
         else:
             node = out._edge = None
             out._requires_grad = False
@@ -102,7 +102,6 @@ def make_binary(op):
 
 def general(op, args, out, place):
     """A binary call that is not the plain case: mixed types, integers that become floats, more arguments."""
-    args = bind(op, args, {})
     if not isinstance(args[0], Tensor) and not isinstance(args[1], Tensor):
         raise TypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
     result = run(op, args, place)
@@ -143,11 +142,10 @@ def make_unary(op):
         out = _new(Tensor)
         out._array = result if type(result) is _ndarray else _asarray(result)
         out._cell = None
-        out._accumulator = None
         if self._requires_grad and mode.grad and op.vjp:
             if not records:
                 records.append(op.plan((NEEDED,)).record)
-            node = records[0](out, place, self)
+            node = records[0](out, *place, self)
         else:
             node = out._edge = None
             out._requires_grad = False

@@ -262,7 +262,7 @@ def run(op, args, place):
     if recorded and "c" in kinds_out:
         raise errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
     if recorded and "f" in kinds_out:
-        node = op.plan(kinds).record(out, place, *args)
+        node = op.plan(kinds).record(out, *place, *args)
     if observer is not None:
         observer.op(op.name, args, out, node, place)
     return out
@@ -455,6 +455,9 @@ def primitive(
                 NAMES[one + "_"] = op.twin
             if "nn.functional" in namespace:
                 NAMES[f"nn.functional.{short}_"] = op.twin
+            for dunder in operators:
+                if dunder in AUGMENTED:
+                    setattr(Tensor, f"__i{dunder[2:]}", op.twin)
         if inplace_flag:
             NAMES[f"nn.functional.{public}"] = _with_inplace_flag(op, public, kernel)
         return op
@@ -557,6 +560,8 @@ def _publish(function, public, method, namespace, operators, aliases):
 
 # those whose operands may not be exchanged; `2 * x` and its like run as `x * 2`
 REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift"))
+# those that have a form such as `+=`, which changes the tensor in place
+AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
 
 
 def _operator(function, reflected):

@@ -3,6 +3,6 @@
 Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.nn.functional`, `nbgrad.linalg`, tensor methods) take from there.
 """
 
-from . import conversion, creation, pointwise, reduction, shape
+from . import choice, comparison, conversion, creation, cumulative, elementary, pointwise, reduction, shape, special, statistics
 
-__all__ = ["conversion", "creation", "pointwise", "reduction", "shape"]
+__all__ = ["choice", "comparison", "conversion", "creation", "cumulative", "elementary", "pointwise", "reduction", "shape", "special", "statistics"]

@@ -5,7 +5,7 @@ What a walk can know is what the graph keeps: nodes, saved tensors, leaves, plac
 
 from __future__ import annotations
 
-from .._engine.node import AccumulateGrad, gradient_edge
+from .._engine.node import AccumulateGrad, Port, gradient_edge, node_of, number_of
 from .._engine.tensor import Tensor
 from .capture import formulas_of
 from .records import Call, Graph, Value
@@ -34,10 +34,16 @@ class _Walk:
         known = self._known_tensors(nodes)
         names = names_of({id(t): t for t in known.values()}, self.namespace)
         calls = []
+        taken = {}
+        for edge in (*known, *(edge for node in nodes for edge in node.edges)):
+            if type(edge) is Port:
+                taken.setdefault(edge.node, set()).add(edge)
         for node in nodes:
             inputs = tuple(self._value(edge, known, names) for edge in node.edges if edge is not None)
-            outputs = tuple(self._value((node, i), known, names) for i in range(node.arity) if node.arity == 1 or (node, i) in known)
-            outputs = outputs or (self._value((node, 0), known, names),)
+            if node.arity == 1:
+                outputs = (self._value(node, known, names),)
+            else:  # those that somebody took
+                outputs = tuple(self._value(port, known, names) for port in sorted(taken.get(node, ()), key=number_of))
             op = node.plan.op
             calls.append(
                 Call(f"c{len(calls)}", op.name, inputs, outputs, node.name(), (), formulas_of(op.name), None, self.places.place(node.place))
@@ -48,14 +54,14 @@ class _Walk:
     def _nodes(self):
         """All nodes behind the roots, oldest first."""
         seen, found = set(), []
-        stack = [r._edge[0] for r in self.roots if r._edge is not None]
+        stack = [node_of(r._edge) for r in self.roots if r._edge is not None]
         while stack:
             node = stack.pop()
             if node in seen or type(node) is AccumulateGrad:
                 continue
             seen.add(node)
             found.append(node)
-            stack += [edge[0] for edge in node.edges if edge is not None]
+            stack += [node_of(edge) for edge in node.edges if edge is not None]
         return sorted(found, key=lambda n: n.sequence)
 
     def _known_tensors(self, nodes):
@@ -63,8 +69,8 @@ class _Walk:
         known = {gradient_edge(r): r for r in self.roots if r._requires_grad}
         for node in nodes:
             for edge in node.edges:
-                if edge is not None and type(edge[0]) is AccumulateGrad:
-                    known[edge] = edge[0].variable
+                if type(edge) is AccumulateGrad:
+                    known[edge] = edge.variable
         for thing in self.namespace.values():
             if isinstance(thing, Tensor) and thing._edge is not None:
                 known.setdefault(thing._edge, thing)
@@ -75,7 +81,7 @@ class _Walk:
             return self.ids[edge]
         value_id = self.ids[edge] = f"t{len(self.values)}"
         tensor = known.get(edge)
-        node, number = edge
+        node, number = node_of(edge), number_of(edge)
         if tensor is None:
             shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[number], node.dtype[number])
             self.values.append(Value(value_id, tuple(shape), kind.name, self.places.assigned_to(node.place), True, False, place=self.places.place(node.place)))
