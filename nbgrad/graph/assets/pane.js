@@ -17,6 +17,9 @@ export class Pane {
   /** @param {PaneOptions} options */
   constructor(options) {
     this.options = options;
+    this.wanted = true; // whether its elements are to be asked for
+    /** @type {any} */
+    this.local = null; // what the record alone knows of its elements
     this.title = element("h4", {}, options.which === "grad" ? ".grad" : "value");
     this.note = element("p", { class: "nbx-quiet" });
     this.facts = element("dl", { class: "nbx-stats" });
@@ -50,6 +53,7 @@ export class Pane {
   /** @param {import("./record.js").Summary} stats @param {string} note */
   showStats(stats, note) {
     const numbers = [["mean", stats.mean], ["std", stats.std], ["norm", stats.norm], ["min", stats.min], ["max", stats.max]];
+    /** @type {[string, number | undefined][]} */
     const counts = [["zeros", stats.zeros], ["NaN", stats.nan], ["Inf", stats.inf]];
     const item = (name, text, bad) => element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
     this.facts.replaceChildren(
