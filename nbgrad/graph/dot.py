@@ -32,7 +32,7 @@ def dot_text(picture: Picture) -> str:
         children.setdefault(cluster.parent, []).append(cluster)
     for node in picture.nodes:
         inside.setdefault(node.scope, []).append(node)
-    _scope(out, None, children, inside, "  ")
+    _scope(out, None, children, inside, "  ", across)
     seen = set()
     for e in picture.edges:
         out.append(_edge(e, across, above=e.target in seen))
@@ -42,20 +42,23 @@ def dot_text(picture: Picture) -> str:
     return "\n".join(out) + "\n"
 
 
-def _scope(out, scope, children, inside, indent):
+def _scope(out, scope, children, inside, indent, across):
     for node in inside.get(scope, ()):
         out.append(indent + _node(node))
-    same = {}
+    together = {}
     for node in inside.get(scope, ()):
         if node.beside:
-            same.setdefault(node.beside, []).append(node.id)
-    for op, leaves in same.items():
-        out.append(f"{indent}{{rank=same; {_id(op)}; {'; '.join(map(_id, leaves))}}}")
+            together.setdefault(node.beside, []).append(node.id)
+    for op, leaves in together.items():
+        same = f"{{rank=same; {_id(op)}; {'; '.join(map(_id, leaves))}}}"
+        if not across:  # a cluster, so that nothing comes between them; from left to right it would only turn them over
+            same = f'subgraph "cluster_beside_{dot_id(op)}" {{graph [peripheries=0 margin=2 label=""]; {same}}}'
+        out.append(indent + same)
     for cluster in children.get(scope, ()):
         out.append(f'{indent}subgraph "cluster_{dot_id(cluster.id)}" {{')
         out.append(f'{indent}  graph [label={_html(cluster.label)} labeljust=l style="rounded,filled" margin=12 '
                    f'fillcolor="{_light("group")}" color="{_light("group-line")}"];')
-        _scope(out, cluster.id, children, inside, indent + "  ")
+        _scope(out, cluster.id, children, inside, indent + "  ", across)
         out.append(indent + "}")
 
 

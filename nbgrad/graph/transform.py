@@ -79,7 +79,7 @@ def focus(graph: Graph, target: str) -> Graph:
         if call is not None:
             calls.add(call.id)
             todo.extend(call.inputs)
-    return _restrict(graph, calls).replace(roots=(value.id,))
+    return _restrict(graph.replace(roots=(value.id,)), calls)
 
 
 def limit(graph: Graph, max_calls: int) -> Graph:
@@ -240,17 +240,15 @@ def _find_loops(graph, shapes):
             key = (at, item.op, labels.get(item.scope), size, unplaced)
         return known.setdefault(key, len(known))
 
-    items = list(graph.calls)
-    for _ in range(4):  # loops in loops
-        found = _repeats(items, [sign(i) for i in items], partial=not shapes)
-        if len(found) == len(items):
-            break
-        items = found
+    items, longest = list(graph.calls), 1
+    while longest <= len(items):  # short bodies first, so that an inner loop is one item of the outer
+        items = _repeats(items, [sign(i) for i in items], longest, partial=not shapes)
+        longest *= 2
     return items
 
 
-def _repeats(items, signs, partial):
-    """Replace each run of three or more equal stretches by a loop; `partial` lets the third be cut short."""
+def _repeats(items, signs, longest, partial):
+    """Replace each run of three or more equal stretches, of at most `longest` items, by a loop; `partial` lets the third be cut short."""
     n = len(signs)
     following, latest = [n] * n, {}
     for i in range(n - 1, -1, -1):
@@ -262,9 +260,9 @@ def _repeats(items, signs, partial):
         at, loop = i, None
         for _ in range(4):  # an operator may stand several times in one body
             at = following[at]
-            if at >= n:
-                break
             period = at - i
+            if at >= n or period > longest:
+                break
             end = max(reach.get(period, i), i)
             while end + period < n and signs[end] == signs[end + period]:
                 end += 1
@@ -368,14 +366,14 @@ def _loop_name(graph, members):
     places = [c.place for c in members if c.place]
     if not places:
         return members[0].op.rsplit(".", 1)[-1]
-    first = min(places, key=lambda p: p.line)
-    last = max(p.end_line for p in places)
+    first, last = min(places, key=lambda p: p.line), max(p.end_line for p in places)
     if first.text.startswith(("for ", "while ")):
         return first.text.split(":")[0].strip()
-    lines = graph.source.splitlines() if first.source == "cell" else []
-    if first.line <= len(lines):
-        indent = _indent(lines[first.line - 1])
-        for line in reversed(lines[:first.line - 1]):
+    lines = graph.source.splitlines() if all(p.source == "cell" for p in places) else []
+    if last <= len(lines):
+        outer = min({p.line for p in places}, key=lambda n: (_indent(lines[n - 1]), n))  # of a loop in a loop, the outer one's body
+        indent = _indent(lines[outer - 1])
+        for line in reversed(lines[:outer - 1]):
             if line.strip() and _indent(line) < indent:
                 if line.lstrip().startswith(("for ", "while ")):
                     return line.split("#")[0].strip().rstrip(":")

@@ -1,6 +1,6 @@
 """A small hand for writing graphs in tests: leaves, operators and gradients, a line each.
 
-`python -m tests.graph.graph_builder` writes the fixtures anew; `python -m tests.graph.graph_builder --goldens` writes the golden texts from them.
+`python tests/graph/graph_builder.py` writes the fixtures anew; `python tests/graph/graph_builder.py --goldens` writes the golden texts from them.
 """
 
 from __future__ import annotations
