@@ -234,10 +234,9 @@ def _find_loops(graph, shapes):
         if isinstance(item, _Loop):
             key = ("loop", *map(sign, item.iterations[0]))
         else:
-            at = item.place and (item.place.source, item.place.line, item.place.column)
+            at = item.place or item.id  # without a line nothing tells a loop from a formula; columns tell `a * b * c` from one
             size = tuple(values[id] for id in item.inputs + item.outputs) if shapes else ()
-            unplaced = item.id if at is None and not shapes else None  # without a line, only equal shapes tell a loop
-            key = (at, item.op, labels.get(item.scope), size, unplaced)
+            key = (at, item.op, labels.get(item.scope), size)
         return known.setdefault(key, len(known))
 
     items, longest = list(graph.calls), 1
