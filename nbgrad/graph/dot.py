@@ -92,18 +92,22 @@ def _lines(node):
 
 
 def _card(node):
-    head = "".join(_font(s.text, s.role, node.kind) for s in node.lines[0])
-    ground = _light("group" if node.kind == "group" else "op")
-    rows = [f'<tr><td colspan="2" align="left" cellpadding="5" bgcolor="{ground}">{head}</td></tr>']
+    cell, wide = round(row_grad_width()), round(node.width)
+    ground = _light("op" if node.kind == "op" else "group" if node.kind == "group" else "paper")
+    rows = []
+    for line in node.lines:
+        head = "&#160;" + "".join(_font(s.text, s.role, node.kind) for s in line)
+        high = round((node.height - ROW * len(node.rows)) / len(node.lines))
+        rows.append(f'<tr><td colspan="2" align="left" fixedsize="true" width="{wide}" height="{high}" bgcolor="{ground}">{head}</td></tr>')
     for row in node.rows:
         step = palette.magnitude(row.norm)
         fill, ink = (palette.SCALE[step][0], palette.SCALE_INK[step][0]) if step is not None else (_light("zero"), _light("ink"))
-        rows.append(f'<tr><td align="left" cellpadding="3" bgcolor="{_light("parameter")}">{_font(row.name, "name", "", SMALL)}'
-                    f'{_font("  " + row.shape, "muted", "")}</td><td align="right" cellpadding="3" bgcolor="{fill}" '
-                    f'width="{round(row_grad_width())}"><font point-size="{SMALL}" color="{ink}">{_escape(row.grad)}</font></td></tr>')
-    high, wide = round(node.height), round(node.width)
-    return (f'<<table border="1" color="{ground}" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" height="{high}">'
-            f'{"".join(rows)}</table>>')
+        name = _font(row.name, "name", "", SMALL) if row.name else ""
+        rows.append(f'<tr><td align="left" fixedsize="true" width="{wide - cell}" height="{round(ROW)}" bgcolor="{_light("parameter")}">'
+                    f'&#160;{name}{_font("  " + row.shape, "muted", "")}</td>'
+                    f'<td align="right" fixedsize="true" width="{cell}" height="{round(ROW)}" bgcolor="{fill}">'
+                    f'<font point-size="{SMALL}" color="{ink}">{_escape(row.grad)}&#160;</font></td></tr>')
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{"".join(rows)}</table>>'
 
 
 def _font(text, role, kind, size=None):
@@ -126,10 +130,11 @@ def _edge(edge: Edge, across: bool, above: bool) -> str:
             attributes.append("dir=back")
             ends.reverse()
     elif edge.label_rows:
-        rows = [f"<tr><td>{_escape(t)}</td></tr>" for t in (edge.label, edge.cut and "✂ " + edge.cut) if t]
+        lead = "" if across else "&#160;&#160;"  # off the line, which passes on the left
+        rows = [f'<tr><td align="left">{lead}{_escape(t)}</td></tr>' for t in (edge.label, edge.cut and "✂ " + edge.cut) if t]
         if edge.room:
-            back = "" if edge.back is None else f'<font color="{_light("grad")}">{_escape(_text.number(edge.back))}</font>'
-            rows.append(f"<tr><td>{back}</td></tr>")
+            back = "" if edge.back is None or edge.shared else f'<font color="{_light("grad")}">{lead}{_escape(_text.number(edge.back))}</font>'
+            rows.append(f'<tr><td align="left">{back}</td></tr>')
         wide, high = round(edge.label_width + (6 if across else 15)), 13 * edge.label_rows
         attributes.append(f'label=<<table border="0" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" '
                           f'height="{high}">{"".join(rows)}</table>>')

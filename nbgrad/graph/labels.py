@@ -41,7 +41,7 @@ class Labels:
         """Find places for the labels of one edge."""
         cut = edge.cut if edge.cut != self.nodes[edge.target].lines[0][0].text else ""  # the operator may say it already
         forward = "   ".join(t for t in (edge.label, cut) if t)
-        back = "" if edge.back is None else _text.number(edge.back)
+        back = "" if edge.back is None or edge.shared else _text.number(edge.back)
         sign = self.side(edge, trace)
         stacked = not self.across and not edge.beside
         out = []

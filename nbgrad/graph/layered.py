@@ -212,7 +212,8 @@ class _Layered:
                     centres[id] = (u0 + item.u, r0 + item.r)
                     self.place_beside(id, centres)
         curves, labels = {}, {}
-        arrivals = self.arrivals(edges, centres)
+        arrivals = self.spread(edges, centres, arriving=True)
+        departures = self.spread(edges, centres, arriving=False)
         for e in edges:
             out, top, into = home[e.id]
             points, anchor = [], None
@@ -231,7 +232,7 @@ class _Layered:
                         points.append((u, r))
                     if item.kind == "bend" and scope == top and anchor is None:
                         anchor = (u, r)
-            curves[e.id] = [flip(*p) for p in self.curve(e, points, centres, arrivals.get(e.id, 0.0))]
+            curves[e.id] = [flip(*p) for p in self.curve(e, points, centres, departures.get(e.id, 0.0), arrivals.get(e.id, 0.0))]
             if anchor:
                 labels[e.id] = flip(*anchor)
         for e in self.picture.edges:
@@ -250,30 +251,31 @@ class _Layered:
             away = breadth / 2 + SIDE[self.flow] + self.size(leaf.id)[0] / 2
             centres[leaf.id] = (u - away if n == 0 else u + away, r)
 
-    def arrivals(self, edges, centres):
-        """Spread the edges that come into one node from either side, so that their arrows do not lie on one another."""
-        into, out = {}, {}
+    def spread(self, edges, centres, arriving):
+        """Spread the edges that meet a node from either side, so that their ends do not lie on one another."""
+        meeting, out = {}, {}
         for e in edges:
-            into.setdefault(e.target, []).append(e)
-        for target, coming in into.items():
-            u, most = centres[target][0], self.size(target)[0] / 2 - 5
+            here, there = (e.target, e.source) if arriving else (e.source, e.target)
+            meeting.setdefault(here, []).append((centres[there][0], e.id))
+        for here, ends in meeting.items():
+            u, most = centres[here][0], self.size(here)[0] / 2 - 5
             for sign in (-1, 1):
-                side = sorted((e for e in coming if (centres[e.source][0] - u) * sign > 2), key=lambda e: abs(centres[e.source][0] - u))
-                for n, e in enumerate(side, 1):
-                    out[e.id] = sign * min(most, 11.0 * n)
+                side = sorted(((abs(there - u), id) for there, id in ends if (there - u) * sign > 2 and len(ends) > 1), key=lambda s: s[0])
+                for n, (_, id) in enumerate(side, 1):
+                    out[id] = sign * min(most, 11.0 * n)
         return out
 
-    def curve(self, e, points, centres, arrival):
+    def reach(self, id, across):
+        """How far a node's border lies from its middle along the flow, a little off its axis."""
+        half = self.size(id)[1] / 2
+        return max(half**2 - across**2, 0.0) ** 0.5 if self.node[id].shape == "circle" else half
+
+    def curve(self, e, points, centres, departure, arrival):
         (u0, r0), (u1, r1) = centres[e.source], centres[e.target]
-        back = r1 < r0
-        start = r0 + (-1 if back else 1) * self.size(e.source)[1] / 2
-        radius = self.size(e.target)[1] / 2
-        if self.node[e.target].shape == "circle":
-            radius = max(radius**2 - arrival**2, 0.0) ** 0.5
-        end = r1 + (radius if back else -radius)
-        tip = (u1 + arrival, end)
-        base = (u1 + arrival, end + (ARROW if back else -ARROW))
-        bends = [(u0, start)] + points + [base]
+        way = -1 if r1 < r0 else 1
+        end = r1 - way * self.reach(e.target, arrival)
+        tip, base = (u1 + arrival, end), (u1 + arrival, end - way * ARROW)
+        bends = [(u0 + departure, r0 + way * self.reach(e.source, departure))] + points + [base]
         out = [bends[0]]
         for (ua, ra), (ub, rb) in zip(bends, bends[1:]):
             middle = (ra + rb) / 2

@@ -77,6 +77,7 @@ class Edge:
     cut: str = ""  # why no gradient comes back
     room: bool = False  # a gradient's norm may be written here
     back: float | None = None  # the norm that came back
+    shared: bool = False  # that norm is of the sum over all uses; what came back here alone was not seen
     beside: bool = False
 
     @property
@@ -176,15 +177,16 @@ class _Builder:
             self.labelled.add(id)
             reason = cut if value.requires_grad else ""
             flows = value.requires_grad and not reason and any(self.values[o].requires_grad for o in call.outputs)
-            self.edge(source, call.id, id, label, reason, flows, self.norm_into(call, value) if flows else None, source in beside)
+            back, shared = self.norm_into(call, value) if flows else (None, False)
+            self.edge(source, call.id, id, label, reason, flows, back, shared, source in beside)
         for id in call.outputs:
             if id in self.is_node:
                 value = self.values[id]
                 self.add_value(value, call.scope)
-                self.edge(call.id, id, id, "", "", value.requires_grad, _text.norm(value.grad) if value.requires_grad else None, False)
+                self.edge(call.id, id, id, "", "", value.requires_grad, _text.norm(value.grad) if value.requires_grad else None, False, False)
 
-    def edge(self, source, target, value, label, cut, room, back, beside):
-        self.edges.append(Edge(f"e{len(self.edges)}", source, target, value, label, cut, room, back, beside))
+    def edge(self, source, target, value, *rest):
+        self.edges.append(Edge(f"e{len(self.edges)}", source, target, value, *rest))
 
     def source_of(self, id, call):
         """The node from which this call's input comes: a value, a tab of it, or the call that made it."""
@@ -268,7 +270,10 @@ class _Builder:
         shared = 0
         while all(len(p) > shared for p in paths) and len({p[shared] for p in paths}) == 1:
             shared += 1
-        return paths[0][shared - 1] if shared else None
+        inner = paths[0][shared - 1] if shared else None
+        while producer is None and inner is not None and self.graph.scope(inner).kind == "loop":
+            inner = self.graph.scope(inner).parent  # what a loop finds ready-made stands before it
+        return inner
 
     def add_value(self, value, scope):
         alias = self.graph.producer(value.id) is None and len(self.graph.consumers(value.id)) >= ALIAS_USES
@@ -356,10 +361,11 @@ class _Builder:
 
     def norm_into(self, call, value):
         if all(self.values[o].grad is None for o in call.outputs):
-            return None  # nothing came back to this call
+            return None, False  # nothing came back to this call
         if (call.id, value.id) in self.partial:
-            return self.partial[call.id, value.id]
-        return _text.norm(value.grad)
+            return self.partial[call.id, value.id], False
+        users = sum(any(self.values[o].grad is not None for o in c.outputs) for c in self.graph.consumers(value.id))
+        return _text.norm(value.grad), users > 1
 
     def about(self, value):
         kind = {"named": "tensor", "root": "result"}.get(self.kind(value), self.kind(value))
@@ -437,16 +443,9 @@ def _with_scope(node, scope, beside=None):
 
 def _partial_norms(graph):
     """What each call sent to each of its inputs, where that was seen: a tensor used twice gets two such gradients and their sum."""
-    count = {}
-    for step in graph.steps:
-        count[step.call] = count.get(step.call, 0) + 1
     out = {}
     for step in graph.steps:
-        if step.call is None or count[step.call] > 1:
-            continue
-        call = graph.call(step.call)
-        if len(step.grads_out) == len(call.inputs) and len(set(call.inputs)) == len(call.inputs):
-            for id, grad in zip(call.inputs, step.grads_out):
-                if grad is not None:
-                    out[call.id, id] = _text.norm(grad)
-    return {k: v for k, v in out.items() if v is not None and not math.isnan(v)}
+        inputs = graph.call(step.call).inputs if step.call is not None else ()
+        if inputs and len(step.grads_out) == len(inputs) == len(set(inputs)):
+            out.update({(step.call, id): _text.norm(grad) for id, grad in zip(inputs, step.grads_out)})
+    return {key: norm for key, norm in out.items() if norm is not None}

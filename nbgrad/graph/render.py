@@ -29,7 +29,7 @@ def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", **options
     """
     drawn = to_picture(graph, **options)
     if len(drawn.nodes) > MAX_DRAWN:
-        drawn = picture(Graph(notes=(f"{len(drawn.nodes):,} nodes are too many for a picture; see the table",)))
+        drawn = picture(Graph(notes=(f"{len(drawn.nodes):,} nodes are too many for a picture",)))
     return svg_text(drawn, lay_out(drawn, engine), theme)
 
 

@@ -28,7 +28,7 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "auto") -> str:
         raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, not {theme!r}")
     body = _Pen(picture, layout, dark=theme == "dark").draw()
     style = _style() if theme == "auto" else ""
-    wide, high = round(layout.width), round(layout.height)
+    wide, high = (round(layout.width), round(layout.height)) if picture.nodes else (460, 44)
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad {_HASH}" role="graphics-document" aria-labelledby="{_HASH}-t {_HASH}-d" '
             f'viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" font-family="{FONTS}" style="max-width:100%;height:auto">')
     text = "\n".join([head, f'<title id="{_HASH}-t">{_text.escape(picture.title)}</title>',
@@ -63,6 +63,8 @@ class _Pen:
 
     def draw(self):
         self.out.append(f'<rect class="nb-paper f-paper" width="100%" height="100%" rx="6"{self.colour("fill", "paper")}/>')
+        if not self.picture.nodes:
+            self.text(16, 26, [(_text.shorten(self.picture.description, 72), SMALL, "muted", False)])
         for cluster in self.picture.clusters:
             if cluster.id in self.layout.clusters:
                 self.cluster(cluster, *self.layout.clusters[cluster.id])

@@ -158,8 +158,28 @@ def _collapse(graph, groups):
     values = tuple(v for v in graph.values if v.id in used or v.id not in touched)
     gone = {v.id for v in graph.values} - {v.id for v in values}
     rename = {id: folded[n].id for id, n in owner.items()}
-    steps = tuple(_restep(s, rename, gone) for s in graph.steps)
-    return graph.replace(values=values, calls=tuple(calls), steps=steps)
+    steps = [_restep(s, rename, gone) for s in graph.steps]
+    for n, sent in _last_sent(graph, folded, owner).items():
+        steps[n] = dataclasses.replace(steps[n], grads_out=sent)
+    return graph.replace(values=values, calls=tuple(calls), steps=tuple(steps))
+
+
+def _last_sent(graph, folded, owner):
+    """For the last step of each group in each backward pass: what the group as a whole sent to its inputs, where one member sent it."""
+    sent, last = {}, {}
+    for n, step in enumerate(graph.steps):
+        group = owner.get(step.call)
+        if group is None:
+            continue
+        key, inputs = (group, step.backward), graph.call(step.call).inputs
+        last[key] = n
+        for id, grad in zip(inputs, step.grads_out) if len(inputs) == len(step.grads_out) else ():
+            sent.setdefault(key, {}).setdefault(id, []).append(grad)
+    out = {}
+    for key, n in last.items():
+        grads = sent.get(key, {})
+        out[n] = tuple(grads[id][0] if len(grads.get(id, ())) == 1 else None for id in folded[key[0]].inputs)
+    return out
 
 
 def _bordered(graph, call, members, owner):
