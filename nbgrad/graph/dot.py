@@ -17,7 +17,7 @@ _OURS = re.compile(r"[tcgs][0-9]+(@[cg][0-9]+)?")
 
 def dot_text(picture: Picture) -> str:
     """Write a picture as DOT."""
-    across = picture.direction == "LR"
+    across, apart = picture.direction == "LR", _needs_clusters(picture)
     beside = any(n.beside for n in picture.nodes)
     side = (0.42 if across else 0.66) if beside else 0.36
     out = [
@@ -32,17 +32,30 @@ def dot_text(picture: Picture) -> str:
         children.setdefault(cluster.parent, []).append(cluster)
     for node in picture.nodes:
         inside.setdefault(node.scope, []).append(node)
-    _scope(out, None, children, inside, "  ", across)
+    _scope(out, None, children, inside, "  ", apart)
     seen = set()
     for e in picture.edges:
-        out.append(_edge(e, across, above=e.target in seen))
+        out.append(_edge(e, across, turned=(e.target in seen) != (across and apart)))
         if e.beside:
             seen.add(e.target)
     out.append("}")
     return "\n".join(out) + "\n"
 
 
-def _scope(out, scope, children, inside, indent, across):
+def _needs_clusters(picture):
+    """Whether leaves beside different operators may meet in one rank, where only a cluster keeps each leaf at its operator."""
+    if picture.direction == "TB":
+        return True
+    depth, with_leaves = {}, set()
+    for e in picture.edges:
+        if e.beside:
+            with_leaves.add(e.target)
+        else:
+            depth[e.target] = max(depth.get(e.target, 0), depth.get(e.source, 0) + 1)
+    return len({depth.get(id, 0) for id in with_leaves}) < len(with_leaves)
+
+
+def _scope(out, scope, children, inside, indent, apart):
     for node in inside.get(scope, ()):
         out.append(indent + _node(node))
     together = {}
@@ -51,14 +64,14 @@ def _scope(out, scope, children, inside, indent, across):
             together.setdefault(node.beside, []).append(node.id)
     for op, leaves in together.items():
         same = f"{{rank=same; {_id(op)}; {'; '.join(map(_id, leaves))}}}"
-        if not across:  # a cluster, so that nothing comes between them; from left to right it would only turn them over
+        if apart:
             same = f'subgraph "cluster_beside_{dot_id(op)}" {{graph [peripheries=0 margin=2 label=""]; {same}}}'
         out.append(indent + same)
     for cluster in children.get(scope, ()):
         out.append(f'{indent}subgraph "cluster_{dot_id(cluster.id)}" {{')
         out.append(f'{indent}  graph [label={_html(cluster.label)} labeljust=l style="rounded,filled" margin=12 '
                    f'fillcolor="{_light("group")}" color="{_light("group-line")}"];')
-        _scope(out, cluster.id, children, inside, indent + "  ", across)
+        _scope(out, cluster.id, children, inside, indent + "  ", apart)
         out.append(indent + "}")
 
 
@@ -120,13 +133,13 @@ def _font(text, role, kind, size=None):
     return f'<font point-size="{SMALL}" color="{colour}">{_escape(text)}</font>'
 
 
-def _edge(edge: Edge, across: bool, above: bool) -> str:
+def _edge(edge: Edge, across: bool, turned: bool) -> str:
     attributes = [f'id="{edge.id}"']
     if edge.cut:
         attributes.append("style=dotted arrowhead=empty")
     ends = [_id(edge.source), _id(edge.target)]
     if edge.beside:
-        if above:
+        if turned:
             attributes.append("dir=back")
             ends.reverse()
     elif edge.label_rows:
@@ -155,7 +168,8 @@ def _html(text):
 
 
 def _escape(text):
-    return _text.escape(text).replace("\\", "&#92;").replace("  ", "&#160; ")
+    # Graphviz reads \\N and \\G as the names of the node and the graph even here: a word joiner keeps the letter apart
+    return _text.escape(text).replace("\\", "&#92;&#8288;").replace("  ", "&#160; ")
 
 
 def _light(role):

@@ -211,9 +211,7 @@ class _Layered:
                 elif kind == "node":
                     centres[id] = (u0 + item.u, r0 + item.r)
                     self.place_beside(id, centres)
-        curves, labels = {}, {}
-        arrivals = self.spread(edges, centres, arriving=True)
-        departures = self.spread(edges, centres, arriving=False)
+        curves, labels, ways = {}, {}, {}
         for e in edges:
             out, top, into = home[e.id]
             points, anchor = [], None
@@ -232,9 +230,12 @@ class _Layered:
                         points.append((u, r))
                     if item.kind == "bend" and scope == top and anchor is None:
                         anchor = (u, r)
-            curves[e.id] = [flip(*p) for p in self.curve(e, points, centres, departures.get(e.id, 0.0), arrivals.get(e.id, 0.0))]
+            ways[e.id] = points
             if anchor:
                 labels[e.id] = flip(*anchor)
+        arrivals, departures = (self.spread(edges, centres, ways, arriving) for arriving in (True, False))
+        for e in edges:
+            curves[e.id] = [flip(*p) for p in self.curve(e, ways[e.id], centres, departures.get(e.id, 0.0), arrivals.get(e.id, 0.0))]
         for e in self.picture.edges:
             if e.beside:
                 curves[e.id] = [flip(*p) for p in self.straight(e, centres)]
@@ -251,12 +252,13 @@ class _Layered:
             away = breadth / 2 + SIDE[self.flow] + self.size(leaf.id)[0] / 2
             centres[leaf.id] = (u - away if n == 0 else u + away, r)
 
-    def spread(self, edges, centres, arriving):
+    def spread(self, edges, centres, ways, arriving):
         """Spread the edges that meet a node from either side, so that their ends do not lie on one another."""
         meeting, out = {}, {}
         for e in edges:
             here, there = (e.target, e.source) if arriving else (e.source, e.target)
-            meeting.setdefault(here, []).append((centres[there][0], e.id))
+            near = ways[e.id][-1 if arriving else 0] if ways[e.id] else centres[there]
+            meeting.setdefault(here, []).append((near[0], e.id))
         for here, ends in meeting.items():
             u, most = centres[here][0], self.size(here)[0] / 2 - 5
             for sign in (-1, 1):
