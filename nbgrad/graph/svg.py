@@ -15,7 +15,7 @@ import math
 from . import _text, palette
 from .labels import TWIN, Labels
 from .layout import Layout
-from .picture import BADGE, LABEL, LINE, NAME, OPERATOR, PILL, ROW, SMALL, Node, Picture, row_grad_width
+from .picture import BADGE, LABEL, LINE, NAME, OPERATOR, PILL, ROW, SMALL, Picture, row_grad_width
 
 FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, Noto Sans, sans-serif"
 _HASH = "nbg-00000000"

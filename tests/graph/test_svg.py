@@ -5,7 +5,7 @@ import itertools
 import re
 import shutil
 import subprocess
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 from graph_builder import chain, fixture, lesson, recurrent

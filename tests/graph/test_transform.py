@@ -3,7 +3,7 @@
 import pytest
 from graph_builder import Build, chain, fixture, mlp, recurrent
 
-from nbgrad.graph import transform
+from nbgrad.graph import loops, transform
 from nbgrad.graph.records import Graph
 from nbgrad.graph.render import prepare
 
@@ -31,7 +31,7 @@ def test_steps_of_folded_calls_keep_their_order_and_name_the_folded_call():
 
 
 def test_recurrent_loop_keeps_first_and_last_iteration_around_one_group():
-    folded = transform.fold_loops(recurrent(100))
+    folded = loops.fold_loops(recurrent(100))
     group = next(c for c in folded.calls if transform.is_group(c))
     assert group.op == "98 more" and dict(group.params) == {"times": "98", "calls": "588", "first": "c7", "last": "c594"}
     assert len(folded.calls) == 1 + 6 + 1 + 6 + 2
@@ -40,23 +40,23 @@ def test_recurrent_loop_keeps_first_and_last_iteration_around_one_group():
 
 
 def test_a_group_takes_what_comes_in_and_gives_what_goes_out():
-    folded = transform.fold_loops(recurrent(100))
+    folded = loops.fold_loops(recurrent(100))
     group = next(c for c in folded.calls if transform.is_group(c))
     assert {folded.value(i).name for i in group.inputs} == {"x", "wx", "h", "wh", "b"}
     assert [folded.value(i).name for i in group.outputs] == ["h"]
 
 
 def test_loop_can_fold_to_a_single_group():
-    folded = transform.fold_loops(recurrent(100), show="none")
+    folded = loops.fold_loops(recurrent(100), show="none")
     assert ops(folded) == ["zeros", "for t in range(steps) ×100", "mm", "sum"]
 
 
 def test_two_repeats_are_no_loop():
-    assert transform.fold_loops(recurrent(2)) == recurrent(2)
+    assert loops.fold_loops(recurrent(2)) == recurrent(2)
 
 
 def test_layers_of_different_shapes_are_marked_and_not_folded():
-    marked = transform.fold_loops(mlp(), show="all")
+    marked = loops.fold_loops(mlp(), show="all")
     assert ops(marked) == ops(mlp())
     assert marked.scopes[-1].name == "for layer in layers ×3"
     assert [c.scope for c in marked.calls] == ["s0"] * 5 + [None]
@@ -69,7 +69,7 @@ def test_loops_in_loops_fold_from_the_inside():
         for _ in range(5):
             x = g.op("sin", x, shape=(2,), line=3)
         x = g.op("exp", x, shape=(2,), line=4)
-    folded = transform.fold_loops(g.graph(x))
+    folded = loops.fold_loops(g.graph(x))
     assert ops(folded) == ["sin", "3 more", "sin", "exp", "2 more", "sin", "3 more", "sin", "exp"]
     assert [s.name for s in folded.scopes] == ["for i in a ×4", "for j in b ×5", "for j in b ×5"]
     assert valid(folded)
@@ -82,7 +82,7 @@ def test_an_operator_that_stands_twice_in_a_body_does_not_hide_the_loop():
         x = g.op("tanh", x, shape=(2,), line=9)
         x = g.op("tanh", x, shape=(2,), line=9)
         x = g.op("neg", x, shape=(2,), line=2)
-    assert "2 more" in ops(transform.fold_loops(g.graph(x)))
+    assert "2 more" in ops(loops.fold_loops(g.graph(x)))
 
 
 def test_iterations_that_the_capture_marked_are_not_drawn_twice():
@@ -92,7 +92,7 @@ def test_iterations_that_the_capture_marked_are_not_drawn_twice():
         s = g.scope("loop", "for i in a")
         x = g.op("sin", x, shape=(2,), line=2, scope=s)
         x = g.op("exp", x, shape=(2,), line=3, scope=s)
-    folded = transform.fold_loops(g.graph(x))
+    folded = loops.fold_loops(g.graph(x))
     assert {folded.scope(c.scope).name for c in folded.calls} == {"for i in a ×4"}
 
 
