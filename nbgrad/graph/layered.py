@@ -144,7 +144,7 @@ class _Layered:
                 first = chain[-2 if flipped else 1]
                 first.lo, first.hi, first.thick = (15.0, 15.0, width + 6) if self.flow == "LR" else (2.0, width + 15, rows * 13.0)
             first_port, last_port = (in_port, out_port) if flipped else (out_port, in_port)
-            for i, (p, q) in enumerate(pairwise(chain)):
+            for i, (p, q) in enumerate(pairwise(chain if low.rank < high.rank else ())):  # a cycle of clusters can end in one rank
                 at_p, at_q = first_port if i == 0 else 0.0, last_port if i == len(chain) - 2 else 0.0
                 p.after.append((q, at_p, at_q))
                 q.before.append((p, at_q, at_p))

@@ -7,6 +7,7 @@ knows pictures, clusters or which way the graph runs. No recursion, so a long ch
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -160,9 +161,9 @@ def align(ranks):
                 continue
             total = sum(w for _, _, w in pulls[b])
             wish = sum((x[o] + d) * w for o, d, w in pulls[b]) / total
-            low = max((x[p] + need for p, need in left[b].items()), default=wish)
-            high = min((x[q] - need for q, need in right[b].items()), default=wish)
-            x[b] = max(low, min(wish, high)) if low <= high else low
+            low = max((x[p] + need for p, need in left[b].items()), default=-math.inf)
+            high = min((x[q] - need for q, need in right[b].items()), default=math.inf)
+            x[b] = max(low, min(wish, high))
     for item in everything:
         item.u = x[item.block] + item.offset
 
