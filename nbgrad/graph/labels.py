@@ -80,8 +80,14 @@ class Labels:
         spots = [self.anchor(edge, trace)] + [trace[int(f * (len(trace) - 1))] for f in ELSEWHERE]
         other = TWIN + 5.0 if edge.back is not None and role != "grad" else 5.0
         tries = [(spot, sign, away, row) for spot in spots] + [(spot, -sign, other, 0.0) for spot in spots]
-        found = [self.beside(spot, side, far, down, wide) for spot, side, far, down in tries]
-        best = min(found, key=lambda f: (self.covers(f[2]), found.index(f)))
+        best, least = None, None
+        for spot, side, far, down in tries:
+            found = self.beside(spot, side, far, down, wide)
+            hidden = self.covers(found[2])
+            if least is None or hidden < least:
+                best, least = found, hidden
+            if not hidden:
+                break
         point, anchor, box = best
         self.take(box)
         return Label(text, role, point[0], point[1] + 3.6, anchor)

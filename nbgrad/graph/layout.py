@@ -96,7 +96,7 @@ def _from_graphviz(picture, plain, engine):
     edges, labels = {}, {}
     for e in plain.get("edges", ()):
         tip, points, backwards = None, [], False
-        for part in e["pos"].split():
+        for part in e["pos"].split(";")[0].split():  # Graphviz may give an edge in several pieces
             if part[:2] in ("e,", "s,"):
                 tip, backwards = _point(part[2:]), part[0] == "s"
             else:

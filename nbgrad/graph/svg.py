@@ -70,15 +70,15 @@ class _Pen:
                 self.cluster(cluster, *self.layout.clusters[cluster.id])
         traced = []
         for edge in self.picture.edges:
-            trace = _trace(self.layout.edges[edge.id]) if edge.label_rows else None
-            self.edge(edge, trace)
-            if trace:
-                traced.append((edge, trace))
-        for edge, trace in traced:
+            line = trace(self.layout.edges[edge.id]) if edge.label_rows else None
+            self.edge(edge, line)
+            if line:
+                traced.append((edge, line))
+        for edge, line in traced:
             if edge.back is not None:
-                self.back(edge, trace)
-        for edge, trace in traced:
-            self.edge_label(edge, trace)
+                self.back(edge, line)
+        for edge, line in traced:
+            self.edge_label(edge, line)
         for cluster in self.picture.clusters:  # above the edges, with a rim of the ground, so that a heading stays readable
             if cluster.id in self.layout.clusters:
                 x, y = self.layout.clusters[cluster.id][:2]
@@ -260,7 +260,7 @@ def _ends(source, target, value):
     return f'data-from="{_text.escape(source)}" data-to="{_text.escape(target)}" data-value="{_text.escape(value)}"'
 
 
-def _trace(points):
+def trace(points):
     """Points along a curve and at its tip, each with its direction; a straight one needs only a few."""
     curve, tip = points[:-1], points[-1]
     line = [curve[0]]

@@ -8,13 +8,16 @@ import subprocess
 from xml.etree import ElementTree
 
 import pytest
-from graph_builder import chain, fixture, lesson, recurrent
+from graph_builder import chain, fixture, full, lesson, recurrent, tangle
 
 from nbgrad.graph import layout as layout_module
+from nbgrad.graph._text import text_width
+from nbgrad.graph.labels import Labels
 from nbgrad.graph.layout import lay_out
 from nbgrad.graph.picture import picture
-from nbgrad.graph.records import Graph
+from nbgrad.graph.records import Graph, Step
 from nbgrad.graph.render import to_dot, to_picture, to_static_html, to_svg
+from nbgrad.graph.svg import svg_text, trace
 
 SVG = "{http://www.w3.org/2000/svg}"
 ENGINES = ("dot", "pygraphviz", "builtin")
@@ -52,6 +55,32 @@ def test_large_graphs_lie_apart_too(engine, direction):
     for graph in (recurrent(5), recurrent(100), chain(60)):
         drawn = to_picture(graph, direction=direction)
         assert_apart(drawn, lay_out(drawn, engine))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_tangle_is_drawn_without_overlap(seed):
+    for options in ({}, {"max_nodes": 5}, {"level": "ops", "direction": "LR"}, {"direction": "TB", "fold": False}):
+        drawn = to_picture(tangle(seed), **options)
+        placed = lay_out(drawn, "builtin")
+        assert_apart(drawn, placed)
+        ElementTree.fromstring(svg_text(drawn, placed))
+
+
+@pytest.mark.parametrize("engine", ["dot", "builtin"])
+def test_labels_cover_neither_nodes_nor_one_another(graph, engine):
+    skip_without(engine)
+    drawn = to_picture(graph)
+    placed = lay_out(drawn, engine)
+    labels, taken = Labels(drawn, placed), list(boxes(drawn, placed).values())
+    for edge in drawn.edges:
+        for label in labels.place(edge, trace(placed.edges[edge.id])) if edge.label_rows else ():
+            wide = text_width(label.text, 10)
+            left = label.x - {"start": 0, "middle": wide / 2, "end": wide}[label.anchor]
+            box = (left, label.y - 9, left + wide, label.y + 2)
+            assert 0 <= box[0] and box[2] <= placed.width and 0 <= box[1] and box[3] <= placed.height, f"{label.text} is clipped"
+            for other in taken:
+                assert box[2] <= other[0] + 1 or other[2] <= box[0] + 1 or box[3] <= other[1] + 1 or other[3] <= box[1] + 1, label.text
+            taken.append(box)
 
 
 def test_clusters_of_our_own_layout_hold_their_nodes_and_no_others():
@@ -108,6 +137,19 @@ def test_a_gradient_that_never_came_is_a_dash_and_has_no_twin():
     b = next(n for n in drawn.nodes if n.about.startswith("b,"))
     assert b.lines[-1][0].text == "∂ –"
     assert all(e.back is None for e in drawn.edges if b.id in (e.source, e.target))
+
+
+def test_each_use_shows_the_gradient_that_came_back_through_it():
+    graph = fixture("detached")
+    (seen,) = [c for c in graph.calls if c.outputs == (graph.named("d").id,)]
+    seen_steps = (Step(0, 0, "MulBackward0", seen.id, grads_out=(None, full(20.0, 90.0))),)
+    edges = to_picture(graph.replace(steps=seen_steps)).edges
+    assert [(e.back, e.shared) for e in edges if e.target == seen.id and e.back] == [(full(20.0, 90.0).norm, False)]
+
+
+def test_a_gradient_summed_over_uses_is_not_told_as_that_of_one_use():
+    edges = [e for e in to_picture(recurrent(100)).edges if e.value == "t2" and e.back]
+    assert edges and all(e.shared for e in edges)
 
 
 def test_cut_edges_tell_why():
