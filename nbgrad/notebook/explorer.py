@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import html
+import threading
 import time
 from dataclasses import fields
 from typing import Protocol
@@ -51,8 +52,8 @@ class ArrayRequests(anywidget.AnyWidget):
     def _answer(self, _widget, message, _buffers):
         if not isinstance(message, dict):
             return
-        if message.get("kind") == "hello":  # publishing while idle lets the kernel answer this comm while a cell runs
-            self.send({"kind": "ready"})
+        if message.get("kind") == "hello":
+            self.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
         elif message.get("kind") == "array":
             header, buffers = self._inspect(message)
             reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header}
