@@ -55,8 +55,12 @@ class ArrayRequests(anywidget.AnyWidget):
         if message.get("kind") == "hello":
             self.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
         elif message.get("kind") == "array":
-            header, buffers = self._inspect(message)
-            reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header}
+            header, buffers, error = None, [], None
+            try:
+                header, buffers = self._inspect(message)
+            except Exception as fault:  # told to the reader; an unanswered request would only time out
+                error = f"{type(fault).__name__}: {fault}"
+            reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header, "error": error}
             self.send(reply, buffers=buffers)
 
     def _inspect(self, message):

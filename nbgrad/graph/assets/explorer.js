@@ -109,16 +109,18 @@ export class Explorer {
 
   find() {
     const wanted = this.search.value.trim().toLowerCase();
-    const matches = wanted === "" ? null : (id) => this.searchText(id).includes(wanted);
+    const matches = wanted === "" ? null : (id) => this.searchText(id, wanted.length > 2).includes(wanted);
     this.picture.highlight(matches);
     this.hits = matches ? [...new Set(this.picture.nodes.map((n) => n.getAttribute("data-value") || n.getAttribute("data-id")))].filter(matches) : [];
     this.found.textContent = matches ? plural(this.hits.length, "match").replace("matchs", "matches") : "";
   }
 
-  searchText(id) {
+  /** A letter or two find names; longer words also find node names, dtypes and shapes. */
+  searchText(id, everything) {
     const call = this.record.calls.get(id);
     const value = this.record.values.get(id);
-    const parts = call ? [opName(call), call.node, call.place?.text] : [this.record.label(id), value?.dtype, value?.shape.join(", ")];
+    const name = call ? opName(call) : (value?.name ?? "");
+    const parts = everything ? [name, call?.node, value?.dtype, value?.shape.join(", ")] : [name];
     return parts.filter(Boolean).join(" ").toLowerCase();
   }
 

@@ -13,7 +13,7 @@ const GREETINGS = 6;
 /** @param {{ model: any, el: HTMLElement }} context */
 export function renderWidget({ model, el }) {
   const restore = hideStatic(el, model.get("key"));
-  const opening = openRequests(model, () => (el.dataset.nbgradRequests = "ready"));
+  const opening = openRequests(model, () => (el.dataset.nbgradRequests = "ready"), (text) => explorer.setStatus(text));
   /** @type {Explorer} */
   let explorer;
   const mount = () => {
@@ -53,9 +53,10 @@ export function renderWidget({ model, el }) {
 
 /**
  * Requests with ids over the second model, or over this one where the host cannot find the other.
- * @param {any} model @param {() => void} onReady the kernel has answered once
+ * @param {any} model @param {() => void} onReady the kernel has answered
+ * @param {(text: string) => void} onError
  */
-async function openRequests(model, onReady) {
+async function openRequests(model, onReady, onError) {
   const reference = String(model.get("requests") ?? "");
   const id = reference.replace("IPY_MODEL_", "");
   const channel = (id && (await model.widget_manager?.get_model?.(id).catch(() => null))) || model;
@@ -67,6 +68,7 @@ async function openRequests(model, onReady) {
     const settle = message?.kind === "array" && waiting.get(message.request);
     if (!settle) return;
     waiting.delete(message.request);
+    if (message.error) onError(message.error);
     settle(message.found ? joinBuffers(message.header, buffers) : null);
   };
   channel.on("msg:custom", onMessage);
