@@ -206,7 +206,7 @@ export class Inspector {
 
   gradientText(id) {
     const value = this.options.record.values.get(id);
-    return `∂ ${formatNumber(value && this.options.record.gradOf(value, this.options.state(id)).grad?.norm)}`;
+    return `∂ ${formatNumber(value && this.options.record.normOf(this.options.record.gradOf(value, this.options.state(id)).grad))}`;
   }
 
   refreshGradients() {
@@ -214,7 +214,7 @@ export class Inspector {
   }
 
   stepLines(call) {
-    const norms = (grads) => (grads ?? []).map((grad) => (grad ? formatNumber(grad.norm) : "–")).join(", ");
+    const norms = (grads) => (grads ?? []).map((grad) => formatNumber(this.options.record.normOf(grad))).join(", ");
     const steps = this.options.record.steps.filter((step) => step.call === call.id).slice(0, 8);
     return steps.length && steps.map((step) =>
       element("div", {}, `step ${step.order}`, element("span", { class: "nbx-grad-ink" },

@@ -28,6 +28,9 @@ export class Pane {
       element("option", { value: "max_abs" }, "largest |x|"), element("option", { value: "mean" }, "mean"));
     this.histogram = element("div");
     this.windowOpen = false;
+    this.wanted = false; // whether there is an array to ask for
+    /** @type {import("./inspection.js").Inspection | null} */
+    this.local = null; // what the record's own values show
     this.window = element("div");
     this.element = element("section", { class: `nbx-pane nbx-${options.which}`, dataset: { testid: `pane-${options.which}` } },
       element("header", {}, this.title, this.reduce), this.note, this.facts, this.heatmap.element, this.window, this.histogram);
@@ -54,7 +57,7 @@ export class Pane {
     const item = (name, text, bad) => element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
     this.facts.replaceChildren(
       ...(stats.size > 1 ? numbers : []).map(([name, x]) => item(name, formatNumber(x))),
-      ...counts.map(([name, count = 0]) => (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(count), count && name !== "zeros"))
+      ...counts.map(([name, count = 0]) => (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(Number(count)), count && name !== "zeros"))
         .filter(Boolean));
     this.note.textContent = note;
   }

@@ -17,6 +17,7 @@ export function renderWidget({ model, el }) {
   /** @type {Explorer} */
   let explorer;
   const mount = () => {
+    const before = explorer?.picture;
     explorer?.destroy();
     explorer = new Explorer(el, {
       graph: JSON.parse(model.get("graph") || "{}"), svg: model.get("svg"), theme: model.get("theme"), selected: model.get("selected"),
@@ -28,6 +29,7 @@ export function renderWidget({ model, el }) {
       },
     });
     explorer.setStatus(model.get("status") ?? "");
+    if (before) explorer.picture.keepView(before);
   };
   let planned = null;
   const remount = () => { // graph and svg arrive as two events of one change

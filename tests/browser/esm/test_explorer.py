@@ -140,10 +140,10 @@ def test_gradients_appear_and_are_announced(explore):
     expect(line).to_have_text("∂ –")
     expect(page.get_by_test_id("backward")).to_have_attribute("aria-pressed", "false")
     push(page, {"t2": {"data": None, "grad": NORM2, "stamp": 1}})
-    expect(line).to_have_text("∂ ‖g‖ 2")
+    expect(line).to_have_text("∂ ‖g‖ 2.0")
     expect(page.get_by_test_id("backward")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_test_id("announcer")).to_have_text("gradient arrived: w")
-    expect(node(page, "t2")).to_have_attribute("aria-label", "w, parameter, 5 by 3, gradient norm 2, line 3")
+    expect(node(page, "t2")).to_have_attribute("aria-label", "w, parameter, 5 by 3, gradient norm 2.0, line 3")
     expect(pane(page, "grad")).to_contain_text("norm")
     push(page, {"t2": {"data": None, "grad": None, "stamp": 2}})
     expect(line).to_have_text("∂ –")
@@ -158,9 +158,9 @@ def test_gradient_set_to_none_since_the_record(explore):
 
 def test_a_state_without_news_changes_nothing(explore):
     page = explore(live={"t2": {"data": None, "grad": NORM2, "stamp": 1}})
-    expect(page.locator("[data-grad=t2]")).to_have_text("∂ ‖g‖ 2")
+    expect(page.locator("[data-grad=t2]")).to_have_text("∂ ‖g‖ 2.0")
     push(page, {"t2": {"data": None, "grad": {**NORM2, "norm": 9}, "stamp": 1}})
-    expect(page.locator("[data-grad=t2]")).to_have_text("∂ ‖g‖ 2")
+    expect(page.locator("[data-grad=t2]")).to_have_text("∂ ‖g‖ 2.0")
 
 
 def test_operator_table_follows_live_gradients_without_losing_focus(explore):
@@ -339,7 +339,7 @@ def test_nothing_in_the_picture_runs_or_loads(explore):
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="nbgrad" viewBox="0 0 9 9" onload="bad=1">'
         '<script>window.bad=1</script><foreignObject><p xmlns="http://www.w3.org/1999/xhtml">p</p></foreignObject>'
-        '<style>.nbx{display:none}</style><a xlink:href="javascript:bad=1"><text>x</text></a><image href="http://elsewhere.test/a.png"/>'
+        '<style>@import url(http://elsewhere.test/c)</style><a xlink:href="javascript:bad=1"><text>x</text></a><image href="http://elsewhere.test/a.png"/>'
         '<rect fill="url(http://elsewhere.test/b)" filter="url(#ok)" width="9" height="9" onclick="bad=1"/></svg>'
     )
     page = explore(svg=svg)
@@ -403,7 +403,8 @@ CONTRAST = """() => {
         if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length) continue;
         const style = getComputedStyle(e);
         const group = e.closest?.(".nb-node");
-        const shape = group?.querySelector("rect, circle");
+        const shape = group?.querySelector(".nb-shape");
+        if (e.localName === "style" || style.visibility === "hidden") continue;
         const ink = parse(e.closest("svg.nbgrad") ? style.fill : style.color);
         const paper = shape ? parse(getComputedStyle(shape).fill) : behind(e);
         if (e.localName !== "title" && ratio(ink, paper) < 4.5) low.push([e.textContent, ink, paper, ratio(ink, paper)]);
