@@ -43,7 +43,7 @@ def test_page_is_interactive_from_disk(opened):
     expect(page.get_by_test_id("pane-grad").locator("tbody td")).to_have_count(15)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.get_by_test_id("inspector").locator("h3")).to_have_text("matmul")
+    expect(page.get_by_test_id("inspector").locator("h2")).to_have_text("matmul")
     page.get_by_test_id("backward").click()
     expect(page.locator(".nb-back").first).to_be_hidden()
 
@@ -68,5 +68,5 @@ def test_hostile_names_stay_text(opened):
     graph = lesson.lesson_graph(x_name=name)
     page = opened(to_html(graph, lesson.lesson_svg(graph), title=name))
     page.locator("[data-id=t0] rect").click(position={"x": 4, "y": 4})  # the name runs over its neighbours
-    expect(page.get_by_test_id("inspector").locator("h3")).to_have_text(name)
+    expect(page.get_by_test_id("inspector").locator("h2")).to_have_text(name)
     assert page.evaluate("window.bad") is None

@@ -155,7 +155,7 @@ def test_a_fault_while_reading_is_answered_not_raised():
 
 
 def test_static_bundle_survives_cleaning_and_escapes_names():
-    bundle = static_bundle(Graph((Value("t0", (), "float32", name='"><script>'),)), SVG, "<t0>", "k")
+    bundle = static_bundle(Graph((Value("t0", (), "float32", name='"><script>'),)), SVG, "k", "<t0>")
     assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
     assert "<script" not in bundle["text/html"] and "data-nbgrad-static=\"k\"" in bundle["text/html"]
     assert "&lt;t0&gt;" in bundle["text/html"] and "<svg" not in bundle["text/html"]

@@ -69,7 +69,7 @@ export class Inspector {
   heading(label, value) {
     const flags = [value.is_parameter && "parameter", value.is_leaf && "leaf", value.requires_grad && "requires_grad"];
     return element("header", { class: "nbx-heading" },
-      element("h3", { class: value.name ? null : "nbx-unnamed" }, label),
+      element("h2", { class: value.name ? null : "nbx-unnamed" }, label),
       element("span", { class: "nbx-shape" }, formatShape(value.shape)),
       element("span", { class: "nbx-quiet" }, value.dtype),
       element("span", { class: "nbx-flags" }, ...flags.filter(Boolean).map((flag) =>
@@ -186,7 +186,7 @@ export class Inspector {
       ["raised", call.error && [element("span", { class: "nbx-bad" }, call.error)]],
     ];
     return [
-      element("header", { class: "nbx-heading" }, element("h3", {}, opName(call)),
+      element("header", { class: "nbx-heading" }, element("h2", {}, opName(call)),
         element("span", { class: "nbx-quiet" }, call.node ?? "not recorded for backward"),
         element("span", { class: "nbx-flags" }, ...flags.map((flag) => element("span", { class: "nbx-flag" }, flag)))),
       factList(facts),
@@ -243,7 +243,7 @@ export class Inspector {
       ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],
     ];
     return [
-      element("header", { class: "nbx-heading" }, element("h3", {}, "Graph")), factList(facts),
+      element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")), factList(facts),
       element("p", { class: "nbx-quiet" }, "Choose a tensor or an operator to look inside. Arrow keys follow the edges."),
       record.source && element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, record.source),
     ].filter(Boolean);

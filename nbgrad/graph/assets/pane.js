@@ -17,7 +17,7 @@ export class Pane {
   /** @param {PaneOptions} options */
   constructor(options) {
     this.options = options;
-    this.title = element("h4", {}, options.which === "grad" ? ".grad" : "value");
+    this.title = element("h3", {}, options.which === "grad" ? ".grad" : "value");
     this.note = element("p", { class: "nbx-quiet" });
     this.facts = element("dl", { class: "nbx-stats" });
     this.heatmap = new Heatmap({

@@ -40,7 +40,7 @@ def push(page, live):
 def test_click_shows_the_tensor_and_tells_the_kernel(explore):
     page = explore()
     node(page, "t2").click()
-    expect(inspector(page).locator("h3")).to_have_text("w")
+    expect(inspector(page).locator("h2")).to_have_text("w")
     expect(inspector(page)).to_contain_text("(5, 3)")
     expect(inspector(page)).to_contain_text("w = torch.randn(5, 3, requires_grad=True)")
     expect(pane(page, "data").locator("tbody td")).to_have_count(15)
@@ -49,11 +49,11 @@ def test_click_shows_the_tensor_and_tells_the_kernel(explore):
 
 def test_kernel_selects(explore):
     page = explore(selected="t3")
-    expect(inspector(page).locator("h3")).to_have_text("b")
+    expect(inspector(page).locator("h2")).to_have_text("b")
     page.evaluate("H.model.receive('selected', 'c0')")
-    expect(inspector(page).locator("h3")).to_have_text("matmul")
+    expect(inspector(page).locator("h2")).to_have_text("matmul")
     page.evaluate("H.model.receive('selected', 'no such id')")
-    expect(inspector(page).locator("h3")).to_have_text("Graph")
+    expect(inspector(page).locator("h2")).to_have_text("Graph")
 
 
 def test_numbers_in_the_cells_are_the_array(explore):
@@ -76,17 +76,17 @@ def test_operator_shows_its_inputs_outputs_parameters_and_formulas(explore):
     expect(inspector(page)).to_contain_text("grad * (sigmoid(self) - target) / n")
     expect(inspector(page)).to_contain_text("step 0")
     inspector(page).get_by_role("button", name="z", exact=True).click()
-    expect(inspector(page).locator("h3")).to_have_text("z")
+    expect(inspector(page).locator("h2")).to_have_text("z")
     expect(node(page, "t5")).to_have_attribute("aria-current", "true")
 
 
 def test_click_beside_the_nodes_and_escape_clear_the_selection(explore):
     page = explore(selected="t2")
     page.locator(".nbx-picture").click(position={"x": 5, "y": 5})
-    expect(inspector(page).locator("h3")).to_have_text("Graph")
+    expect(inspector(page).locator("h2")).to_have_text("Graph")
     node(page, "t2").click()
     page.keyboard.press("Escape")
-    expect(inspector(page).locator("h3")).to_have_text("Graph")
+    expect(inspector(page).locator("h2")).to_have_text("Graph")
     assert page.evaluate("H.model.state.selected") == ""
 
 
@@ -124,7 +124,7 @@ def test_after_backward_the_reason_says_what_stands_between(explore):
 def test_a_gradient_that_was_not_kept_is_told_apart(explore):
     page = explore(selected="t5")
     expect(pane(page, "grad")).to_contain_text("Seen in backward, not kept in .grad.")
-    expect(pane(page, "grad").locator("h4")).to_have_text("gradient")
+    expect(pane(page, "grad").locator("h3")).to_have_text("gradient")
     asked = [m for m in page.evaluate("H.requests.sent") if m["kind"] == "array"]
     assert [m["which"] for m in asked] == ["data"]  # the kernel has no such gradient any more
 
@@ -227,7 +227,7 @@ def test_tab_enters_the_graph_once_and_arrows_follow_edges(explore):
     page.keyboard.press("Home")
     assert focused(page) == "t0"
     page.keyboard.press("Enter")
-    expect(inspector(page).locator("h3")).to_have_text("x")
+    expect(inspector(page).locator("h2")).to_have_text("x")
     assert page.locator(".nb-node[tabindex='0']").count() == 1
 
 
@@ -241,9 +241,9 @@ def test_search_finds_dims_the_rest_and_enter_goes_through_the_hits(explore):
     page.get_by_test_id("search").fill("b")
     expect(page.locator(".nbx-found-count")).to_have_text("2 matches")  # b and binary_cross_entropy…
     page.keyboard.press("Enter")
-    expect(inspector(page).locator("h3")).to_have_text("b")
+    expect(inspector(page).locator("h2")).to_have_text("b")
     page.keyboard.press("Enter")
-    expect(inspector(page).locator("h3")).to_have_text("binary_cross_entropy_with_logits")
+    expect(inspector(page).locator("h2")).to_have_text("binary_cross_entropy_with_logits")
     page.keyboard.press("Escape")
     expect(page.locator(".nbx-found")).to_have_count(0)
     expect(page.get_by_test_id("search")).to_have_value("")
@@ -268,7 +268,7 @@ def test_drag_pans_and_does_not_select(explore):
     page.mouse.move(box["x"] - 80, box["y"] + 20, steps=4)
     page.mouse.up()
     page.wait_for_function("x => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[0]) > x", arg=before[0])
-    expect(inspector(page).locator("h3")).to_have_text("Graph")
+    expect(inspector(page).locator("h2")).to_have_text("Graph")
 
 
 def test_wheel_scrolls_the_page_until_the_picture_is_held(explore):
@@ -292,7 +292,7 @@ def test_hover_lights_every_place_of_a_value(explore):
     node(page, "t2").hover()
     expect(node(page, "t2@c9")).to_have_class("nb-node nb-parameter nbx-lit")
     node(page, "t2@c9").click()
-    expect(inspector(page).locator("h3")).to_have_text("w")
+    expect(inspector(page).locator("h2")).to_have_text("w")
     expect(node(page, "t2")).to_have_attribute("aria-current", "true")
 
 
@@ -330,7 +330,7 @@ def test_a_new_record_replaces_the_view(explore):
 @pytest.mark.parametrize("name", ['<script>window.bad = 1</script>', '"><img src=x onerror="window.bad=1">', "a&b", "two\nlines", "\u2028"])
 def test_names_are_text(explore, name):
     page = explore(lesson.lesson_graph(x_name=name), selected="t0")
-    expect(inspector(page).locator("h3")).to_have_text(" ".join(name.split()))
+    expect(inspector(page).locator("h2")).to_have_text(" ".join(name.split()))
     assert page.evaluate("window.bad") is None
 
 
@@ -353,7 +353,7 @@ def test_nothing_in_the_picture_runs_or_loads(explore):
 @pytest.mark.parametrize("svg", ["", "not xml", "<svg", "<html/>"])
 def test_a_broken_picture_leaves_the_inspector_working(explore, svg):
     page = explore(svg=svg, selected="t2")
-    expect(inspector(page).locator("h3")).to_have_text("w")
+    expect(inspector(page).locator("h2")).to_have_text("w")
     page.keyboard.press("0")
 
 
