@@ -21,6 +21,6 @@ float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})
 
-from . import autograd, nn  # noqa: E402  (they take from the registry)
+from . import autograd, linalg, nn  # noqa: E402  (they take from the registry)
 
 __version__ = "0.1.0"

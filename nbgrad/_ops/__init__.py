@@ -4,10 +4,9 @@ Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.n
 """
 
 from . import (
-    conversion, creation, gathering, indexing, joining, masking, pointwise, rearrange, reduction, selection, shape, splitting,
+    conversion, creation, einsum, gathering, indexing, joining, layers, masking, matmul, pointwise, rearrange, reduction, selection, shape, splitting,
 )  # fmt: skip
 
 __all__ = [
-    "conversion", "creation", "gathering", "indexing", "joining", "masking", "pointwise", "rearrange", "reduction", "selection", "shape",
-    "splitting",
+    "conversion", "creation", "einsum", "gathering", "indexing", "joining", "layers", "masking", "matmul", "pointwise", "rearrange", "reduction", "selection", "shape", "splitting",
 ]  # fmt: skip
