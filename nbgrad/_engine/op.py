@@ -16,7 +16,7 @@ import numpy as np
 from . import dtypes, errors
 from .modes import place_of_caller, state
 from .node import Node, storage_of
-from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, TENSOR, TENSORS, Plan, named_by
+from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, REQUIRED, TENSOR, TENSORS, Plan, named_by
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 
@@ -25,14 +25,14 @@ REGISTRY: dict[str, Op | Composite] = {}
 ALIASES = {"input": "self", "axis": "dim", "keepdims": "keepdim", "x": "self", "x1": "self", "x2": "other"}
 LINEAR, ELEMENTWISE = "linear", "elementwise"
 NUMBERS = (bool, int, float, complex)
-REQUIRED = object()
 
 
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc):
         self.kernel = kernel
+        self.ufunc = ufunc
         self.name = name
         code = kernel.__code__
         self.params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -79,9 +79,13 @@ class Op:
     def class_of_node(self):
         """Make, once each, the node class of a name."""
 
+        # as properties of the class: a `__getattr__` on nodes would make every other attribute of theirs slow
+        saved = {f"_saved_{n}": property(lambda node, n=n: node.plan.saved_value(node, n)) for n in self.savable if n not in ("grad", *self.grad_names)}
+        fixed = {"__slots__": (), "arity": len(self.outputs) if self.outputs else 1, "__module__": "torch.autograd"}
+
         @functools.cache
         def make(name):
-            return type(name, (Node,), {"__slots__": (), "arity": len(self.outputs) if self.outputs else 1, "__module__": "torch.autograd"})
+            return type(name, (Node,), {**fixed, **saved})
 
         return make
 
@@ -258,7 +262,7 @@ def run(op, args, place):
     if recorded and "c" in kinds_out:
         raise errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
     if recorded and "f" in kinds_out:
-        node = op.plan(kinds).record(*args, out, place)
+        node = op.plan(kinds).record(out, *place, *args)
     if observer is not None:
         observer.op(op.name, args, out, node, place)
     return out
@@ -341,7 +345,7 @@ def check_castable(source, target):
         raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
 
 
-def composite(name=None, *, method=True, namespace=("",), operators=()):
+def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
     """Declare a function written with other operators. It runs as one scope of the graph, on behalf of the line that called it."""
 
     def declare(function):
@@ -375,7 +379,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=()):
         code = function.__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         entry = Composite(run_composite, public)
-        install(entry, public, method, namespace, operators)
+        install(entry, public, method, namespace, operators, aliases)
         return run_composite
 
     return declare
@@ -399,7 +403,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
-    method=True, namespace=("",), operators=(), in_place=False, mutates=False,
+    method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -410,6 +414,9 @@ def primitive(
     `promote`: "same" brings the `promoted` arguments to PyTorch's result type, "float" also lifts integers to the default float.
     `node`: torch's node name, or a function of the arguments that gives it. `varargs`: the argument that takes sizes one by one.
     `mutates`: the kernel changes its first argument in place and returns nothing. `in_place`: make the twin with the underscore.
+    `aliases`: further names; one without a dot is a function, and a method if the operator is one. `overload`: one of several operators of
+    this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
+    `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
     """
 
     def declare(kernel):
@@ -418,6 +425,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or _camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
+            ufunc=ufunc,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place
@@ -432,14 +440,26 @@ def primitive(
             function = make_function(op)
         op.function = function
         _dress(function, public, kernel)
-        install(op, public, method, namespace, operators)
         if in_place:
-            twin = make_in_place(op)
-            _dress(twin, public + "_", kernel)
-            twin.__doc__ = f"In-place version of `{public}`: the result replaces the tensor's elements."
+            op.twin = make_in_place(op)
+            _dress(op.twin, public + "_", kernel)
+            op.twin.__doc__ = f"In-place version of `{public}`: the result replaces the tensor's elements."
+        if overload is not None:
+            REGISTRY[f"{public}.{overload}"] = op
+            return op
+        install(op, public, method, namespace, operators, aliases)
+        if in_place:
             short = public.rpartition(".")[2]
-            setattr(Tensor, short + "_", twin)
-            NAMES[f"{short}_"] = twin
+            for one in (short, *(a for a in aliases if "." not in a)):
+                setattr(Tensor, one + "_", op.twin)
+                NAMES[one + "_"] = op.twin
+            if "nn.functional" in namespace:
+                NAMES[f"nn.functional.{short}_"] = op.twin
+            for dunder in operators:
+                if dunder in AUGMENTED:
+                    setattr(Tensor, f"__i{dunder[2:]}", op.twin)
+        if inplace_flag:
+            NAMES[f"nn.functional.{public}"] = _with_inplace_flag(op, public, kernel)
         return op
 
     return declare
@@ -460,24 +480,88 @@ def _camel(name):
     return "".join(part.capitalize() for part in name.rpartition(".")[2].split("_"))
 
 
-def install(entry, public, method, namespace, operators):
-    """Put an operator where users look for it: as a function, as a method, as a Python operator."""
-    short = public.rpartition(".")[2]
+def _with_inplace_flag(op, public, kernel):
+    """The function that chooses between an operator and its in-place twin by a last argument `inplace`."""
+    count = op.positional
+
+    def function(*args, **kwargs):
+        inplace = kwargs.pop("inplace", False) if kwargs else False
+        if len(args) > count:
+            *args, inplace = args
+        mode = state.mode
+        before = mode.place
+        if before is None:
+            frame = sys._getframe(1)
+            mode.place = (frame.f_code, frame.f_lasti)
+        try:
+            return (op.twin if inplace else op.function)(*args, **kwargs)
+        finally:
+            mode.place = before
+
+    _dress(function, public, kernel)
+    return function
+
+
+def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
+    """Declare a public function that only chooses between operators, by what it is given; the graph shows the one chosen."""
+
+    def declare(function):
+        public = name or function.__name__
+
+        @functools.wraps(function)
+        def choose(*args, **kwargs):
+            mode = state.mode
+            before = mode.place
+            if before is None:
+                frame = sys._getframe(1)
+                mode.place = (frame.f_code, frame.f_lasti)
+            if kwargs:
+                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
+            try:
+                return function(*args, **kwargs)
+            finally:
+                mode.place = before
+
+        code = function.__code__
+        params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        choose.__module__ = "nbgrad"
+        _publish(choose, public, method, namespace, operators, aliases)
+        return choose
+
+    return declare
+
+
+def install(entry, public, method, namespace, operators, aliases):
+    """Register an operator and put it where users look for it."""
     REGISTRY[public] = entry
-    function = entry.function
+    _publish(entry.function, public, method, namespace, operators, aliases)
+
+
+def _publish(function, public, method, namespace, operators, aliases):
+    """Make a function public: as a function, as a method, as a Python operator."""
+    short = public.rpartition(".")[2]
     for place in namespace:
         NAMES[f"{place}.{short}" if place else short] = function
     if method:
         setattr(Tensor, short if isinstance(method, bool) else method, function)
+    for alias in aliases:
+        NAMES[alias] = function
+        if method and "." not in alias:
+            setattr(Tensor, alias, function)
+    function = getattr(function, "operator", function)  # without keywords, one frame nearer to the user
     for dunder in operators:
-        if dunder in REFLECTED or dunder in ("__eq__", "__ne__"):
-            setattr(Tensor, dunder, _operator(function, dunder in REFLECTED))
+        if dunder in ("__eq__", "__ne__"):
+            setattr(Tensor, dunder, _operator(function, False))
+        elif dunder in REFLECTED and short != dunder.strip("_"):
+            setattr(Tensor, dunder, _operator(function, True))
         else:
             setattr(Tensor, dunder, function)
 
 
 # those whose operands may not be exchanged; `2 * x` and its like run as `x * 2`
 REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift"))
+# those that have a form such as `+=`, which changes the tensor in place
+AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
 
 
 def _operator(function, reflected):

@@ -3,10 +3,27 @@
 Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.nn.functional`, `nbgrad.linalg`, tensor methods) take from there.
 """
 
-from . import (
-    conversion, creation, einsum, gathering, indexing, joining, layers, masking, matmul, pointwise, rearrange, reduction, selection, shape, splitting,
-)  # fmt: skip
-
-__all__ = [
-    "conversion", "creation", "einsum", "gathering", "indexing", "joining", "layers", "masking", "matmul", "pointwise", "rearrange", "reduction", "selection", "shape", "splitting",
-]  # fmt: skip
+# one name a line, so that a new topic is one line
+from . import (  # noqa: F401
+    choice,
+    comparison,
+    conversion,
+    creation,
+    cumulative,
+    einsum,
+    elementary,
+    gathering,
+    indexing,
+    joining,
+    layers,
+    masking,
+    matmul,
+    pointwise,
+    rearrange,
+    reduction,
+    selection,
+    shape,
+    special,
+    splitting,
+    statistics,
+)
