@@ -19,6 +19,7 @@ from . import (  # noqa: F401
     masking,
     matmul,
     pointwise,
+    random,
     rearrange,
     reduction,
     selection,
