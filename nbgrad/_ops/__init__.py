@@ -3,6 +3,6 @@
 Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.nn.functional`, `nbgrad.linalg`, tensor methods) take from there.
 """
 
-from . import activation, choice, comparison, conversion, creation, cumulative, elementary, pointwise, reduction, shape, special, statistics
+from . import activation, choice, comparison, conversion, creation, cumulative, distance, elementary, loss, normalization, pointwise, reduction, shape, special, statistics
 
-__all__ = ["activation", "choice", "comparison", "conversion", "creation", "cumulative", "elementary", "pointwise", "reduction", "shape", "special", "statistics"]
+__all__ = ["activation", "choice", "comparison", "conversion", "creation", "cumulative", "distance", "elementary", "loss", "normalization", "pointwise", "reduction", "shape", "special", "statistics"]
