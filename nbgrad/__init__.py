@@ -21,6 +21,33 @@ float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})
 
-from . import autograd, linalg, nn, special  # noqa: E402  (they take from the registry)
+from . import autograd, linalg, nn, special, version  # noqa: E402  (they take from the registry)
+from .interop import install_torch_alias, uninstall_torch_alias  # noqa: E402
 
-__version__ = "0.1.0"
+__version__ = version.NBGRAD
+
+
+def __getattr__(name):
+    if name in ("graph", "notebook"):  # heavier, and needed only by who looks at graphs
+        import importlib
+
+        return importlib.import_module(f".{name}", __name__)
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .interop.alias import missing
+
+    raise AttributeError(missing(f"torch.{name}", globals()))
+
+
+def load_ipython_extension(ipython):
+    """What `%load_ext nbgrad` runs."""
+    from .notebook.magic import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython):
+    """What `%unload_ext nbgrad` runs."""
+    from .notebook.magic import unload
+
+    unload(ipython)

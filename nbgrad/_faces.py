@@ -6,6 +6,7 @@ Imported once, by the package.
 from __future__ import annotations
 
 from ._engine.dtypes import get_default_dtype
+from ._engine.node import node_of
 from ._engine.tensor import Tensor
 from ._printing import format_tensor, tensor_str
 
@@ -16,7 +17,7 @@ def _facts(tensor):
         "dtype_name": tensor._array.dtype.name,
         "default_dtype_name": get_default_dtype().name,
         "requires_grad": tensor._requires_grad,
-        "grad_fn_name": None if edge is None else edge[0].name(),
+        "grad_fn_name": None if edge is None else node_of(edge).name(),
     }
 
 

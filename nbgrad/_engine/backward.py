@@ -14,7 +14,7 @@ import numpy as np
 
 from . import errors, observe
 from .modes import state
-from .node import AccumulateGrad, gradient_edge
+from .node import AccumulateGrad, Port, gradient_edge, node_of, number_of, storage_of
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 
@@ -119,7 +119,7 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     for i, (tensor, g) in enumerate(zip(tensors, grads)):
         if not tensor._requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        roots.append((*gradient_edge(tensor), g))
+        roots.append((gradient_edge(tensor), g))
     captured = None
     if inputs is not None:
         captured = {}
@@ -164,7 +164,8 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
 def _discover(roots):
     """All nodes behind the roots by falling sequence number, and for each accumulator how many edges lead to it."""
     waiting, seen, nodes, stack = {}, set(), [], []
-    for node, _, _ in roots:
+    for edge, _ in roots:
+        node = node_of(edge)
         if type(node) is AccumulateGrad:
             waiting[node] = waiting.get(node, 0) + 1
         elif node not in seen:
@@ -173,26 +174,28 @@ def _discover(roots):
     while stack:
         node = stack.pop()
         nodes.append(node)
-        for edge in node.edges:
-            if edge is not None:
-                child = edge[0]
-                if child not in seen:
-                    if type(child) is AccumulateGrad:
-                        waiting[child] = waiting.get(child, 0) + 1
-                    else:
-                        seen.add(child)
-                        stack.append(child)
+        for child in node.edges:
+            if child is not None and child not in seen:
+                if type(child) is AccumulateGrad:
+                    waiting[child] = waiting.get(child, 0) + 1
+                    continue
+                if type(child) is Port:
+                    child = child.node
+                    if child in seen:
+                        continue
+                seen.add(child)
+                stack.append(child)
     nodes.sort(key=_sequence, reverse=True)
     return nodes, waiting
 
 
 def _only_towards(nodes, captured):
     """The nodes among these that lie on a way to a captured edge."""
-    wanted = {edge[0] for edge in captured}
+    wanted = {node_of(edge) for edge in captured}
     needed = set()
     for node in reversed(nodes):
         for edge in node.edges:
-            if edge is not None and (edge[0] in wanted or edge[0] in needed):
+            if edge is not None and ((node_of(edge) in wanted) or node_of(edge) in needed):
                 needed.add(node)
                 break
     return [n for n in nodes if n in needed or n in wanted]
@@ -210,43 +213,53 @@ class _Pass:
         self.found = {}
 
     def run(self, roots):
-        for node, number, g in roots:
-            self.deliver((node, number), g if self.on_tensors else g._array)
-        buffers, deliver, waiting, keep, observer = self.buffers, self.deliver, self.waiting, self.keep, self.observer
+        for edge, g in roots:
+            self.deliver(edge, g if self.on_tensors else g._array)
+        buffers, owned, waiting, keep, observer = self.buffers, self.owned, self.waiting, self.keep, self.observer
+        add = np.add
         on_tensors, captured = self.on_tensors, self.captured
-        towards = None if captured is None else {n for n in self.nodes}
+        towards = None if captured is None else set(self.nodes)
         for node in self.nodes:
             g = buffers.pop(node, None)
-            if g is not None and node.hooks is not None:
+            if node.hooks is not None and g is not None:
                 g = self.run_hooks(node, g)
             if captured is not None:
                 self.capture(node, g)
-                if not any(e is not None and (e[0] in towards or e in captured) for e in node.edges):
+                if not any(e is not None and (node_of(e) in towards or e in captured) for e in node.edges):
                     continue
             if g is None:
                 for edge in node.edges:
-                    if edge is not None and type(edge[0]) is AccumulateGrad:
-                        deliver(edge, None)
+                    if type(edge) is AccumulateGrad:
+                        self.deliver(edge, None)
                 continue
             plan = node.plan
             out = plan.backward_on_tensors(node, g) if on_tensors else plan.backward(node, g)
             if observer is not None:
                 observer.node_done(node, g, out)
-            for edge, part in zip(node.edges, out):
-                if edge is not None:
-                    child = edge[0]
-                    if part is not None and child.arity == 1 and not on_tensors:
-                        # reduce and cast once, here: no formula mentions broadcasting or types
-                        if part.shape != child.shape:
-                            part = fit(part, child.shape)
-                        if part.dtype is not child.dtype:
-                            part = cast(part, child.dtype)
-                        if type(child) is not AccumulateGrad:
-                            present = buffers.get(child)
-                            if present is None:
-                                buffers[child] = part
-                                continue
-                    deliver(edge, part)
+            for child, part in zip(node.edges, out):
+                if child is None:
+                    continue
+                if on_tensors or part is None or type(child) is Port:
+                    self.deliver(child, part)
+                    continue
+                # the plain case, written out: what `deliver` does in general
+                if part.shape != child.shape:
+                    part = fit(part, child.shape)
+                if part.dtype is not child.dtype:
+                    part = cast(part, child.dtype)
+                present = buffers.get(child)
+                if present is None:
+                    buffers[child] = part
+                elif child in owned:
+                    add(present, part, present)
+                else:
+                    buffers[child] = present + part
+                    if part.ndim:  # sums of 0-dim arrays are scalars, which cannot be added to in place
+                        owned.add(child)
+                if type(child) is AccumulateGrad:
+                    left = waiting[child] = waiting[child] - 1
+                    if left == 0:
+                        self.arrive(child)
             if not keep and node.saved:
                 node.saved = None
                 if observer is not None:
@@ -255,7 +268,7 @@ class _Pass:
 
     def deliver(self, edge, g):
         """Bring a gradient (None if undefined) to where an edge leads."""
-        node, number = edge
+        node, number = node_of(edge), number_of(edge)
         if g is not None:
             shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[number], node.dtype[number])
             if self.on_tensors:
@@ -309,8 +322,8 @@ class _Pass:
 
     def capture(self, node, g):
         for edge in self.captured:
-            if edge[0] is node:
-                part = g if node.arity == 1 or g is None else g[edge[1]]
+            if node_of(edge) is node:
+                part = g if node.arity == 1 or g is None else g[edge.number]
                 if part is not None:
                     self.found[edge] = part if self.on_tensors else wrap(part)
 
@@ -323,10 +336,10 @@ class _Pass:
         if leaf._hooks:
             g = self.call_hooks(leaf._hooks, g)
         if self.captured is not None:
-            if (node, 0) not in self.captured:
+            if node not in self.captured:
                 return
             if not self.accumulate:
-                self.found[node, 0] = g if self.on_tensors else wrap(g)
+                self.found[node] = g if self.on_tensors else wrap(g)
                 return
         present = leaf._grad
         if self.on_tensors:
@@ -338,8 +351,7 @@ class _Pass:
             leaf._grad = wrap(g)
         elif present._edge is None and not present._requires_grad:
             np.add(present._array, g, out=present._array)
-            if present._cell is not None:
-                present._cell.version += 1
+            storage_of(present).version += 1
         else:
             leaf._grad = wrap(present._array + g)
         if self.observer is not None:

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from .modes import state
+from .modes import place_of_caller, state
 from .op import NEEDED, OTHER, TENSOR, bind, failed, into, number, run
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor
@@ -19,31 +19,34 @@ _ndarray = np.ndarray
 _asarray = np.asarray
 _new = object.__new__
 _frame = sys._getframe
+_REAL = frozenset((float, int))
 _MISSING = object()
 
 
 def make_binary(op):
-    """The public function, and operator, of an elementwise operator of two arguments."""
-    kernel = op.kernel
+    """The Python operator and the public function of an elementwise operator of two arguments.
+
+    The first takes two arguments and nothing else, and is where the time goes; the second also takes keywords, and stands one frame above it.
+    """
+    kernel = op.ufunc or op.kernel
+    name = op.name
+    differentiable = bool(op.vjp)
     floats_only = op.promote == "float"
-    plans = {}  # by what `other` is and which of the two need gradients
+    records = [None] * 6  # by which of the two need gradients (1, 2), and whether `other` is a number (4)
     tail = tuple(op.defaults[2:])
 
-    def plan_for(key):
+    def record_for(key):
         first = NEEDED if key & 1 else TENSOR
         second = OTHER if key & 4 else NEEDED if key & 2 else TENSOR
-        found = plans[key] = op.plan((first, second, *(OTHER for _ in tail)))
+        found = records[key] = op.plan((first, second, *(OTHER for _ in tail))).record
         return found
 
-    def function(self, other=_MISSING, *rest, **kwargs):
+    def operator(self, other):
         mode = state.mode
-        place = mode.place
         try:
-            if kwargs or rest:
-                raise AttributeError
             a = self._array
             kind = a.dtype
-            if type(other) is float or type(other) is int:
+            if type(other) in _REAL:
                 if kind.kind != "f":
                     raise AttributeError
                 b = number(other, kind)
@@ -52,50 +55,53 @@ def make_binary(op):
                 b = other._array
                 if b.dtype is not kind or floats_only and kind.kind != "f":
                     raise AttributeError
-                key = (self._requires_grad and 1) + (other._requires_grad and 2)
+                key = 3 if self._requires_grad and other._requires_grad else 1 if self._requires_grad else 2 if other._requires_grad else 0
         except AttributeError:
-            if place is None:
-                frame = _frame(1)
-                place = (frame.f_code, frame.f_lasti)
-            return general(op, self, other, rest, kwargs, place)
+            return general(op, (self, other, *tail), None, place_of_caller(1))
         token = quiet_numpy()
         try:
             result = kernel(a, b)
         except Exception as error:
-            if place is None:
-                frame = _frame(1)
-                place = (frame.f_code, frame.f_lasti)
-            failed(op, (self, other), (a, b), error, place)
+            failed(op, (self, other), (a, b), error, place_of_caller(1))
         finally:
             restore_numpy(token)
         out = _new(Tensor)
         out._array = result if type(result) is _ndarray else _asarray(result)
         out._cell = None
-        out._accumulator = None
-        observer = mode.observer
-        if key & 3 and mode.grad and result.dtype.kind == "f" and op.vjp:
-            if place is None:
+        if key & 3 and mode.grad and differentiable:
+            record = records[key] or record_for(key)
+            if mode.place is None:
                 frame = _frame(1)
-                place = (frame.f_code, frame.f_lasti)
-            node = (plans.get(key) or plan_for(key)).record(self, other, *tail, out, place)
+                node = record(out, frame.f_code, frame.f_lasti, self, other)
+            else:
+                node = record(out, *mode.place, self, other)
         else:
             node = out._edge = None
             out._requires_grad = False
-        if observer is not None:
-            if place is None:
-                frame = _frame(1)
-                place = (frame.f_code, frame.f_lasti)
-            observer.op(op.name, (self, other, *tail), out, node, place)
+        if mode.observer is not None:
+            mode.observer.op(name, (self, other, *tail), out, node, place_of_caller(1))
         return out
 
+    def function(*args, **kwargs):
+        mode = state.mode
+        place = mode.place
+        if place is None:
+            frame = _frame(1)
+            mode.place = (frame.f_code, frame.f_lasti)
+        try:
+            if len(args) == 2 and not kwargs:
+                return operator(*args)
+            out = kwargs.pop("out", None)
+            return general(op, bind(op, args, kwargs), out, mode.place)
+        finally:
+            mode.place = place
+
+    function.operator = operator
     return function
 
 
-def general(op, self, other, rest, kwargs, place):
-    """A binary call that is not the plain case."""
-    args = (self, *rest) if other is _MISSING else (self, other, *rest)
-    out = kwargs.pop("out", None)
-    args = bind(op, args, kwargs)
+def general(op, args, out, place):
+    """A binary call that is not the plain case: mixed types, integers that become floats, more arguments."""
     if not isinstance(args[0], Tensor) and not isinstance(args[1], Tensor):
         raise TypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
     result = run(op, args, place)
@@ -104,9 +110,9 @@ def general(op, self, other, rest, kwargs, place):
 
 def make_unary(op):
     """The public function of an elementwise operator of one argument."""
-    kernel = op.kernel
+    kernel = op.ufunc or op.kernel
     floats_only = op.promote == "float"
-    plans = []
+    records = []
 
     def function(self=_MISSING, **kwargs):
         mode = state.mode
@@ -136,11 +142,10 @@ def make_unary(op):
         out = _new(Tensor)
         out._array = result if type(result) is _ndarray else _asarray(result)
         out._cell = None
-        out._accumulator = None
-        if self._requires_grad and mode.grad and result.dtype.kind == "f" and op.vjp:
-            if not plans:
-                plans.append(op.plan((NEEDED,)))
-            node = plans[0].record(self, out, place)
+        if self._requires_grad and mode.grad and op.vjp:
+            if not records:
+                records.append(op.plan((NEEDED,)).record)
+            node = records[0](out, *place, self)
         else:
             node = out._edge = None
             out._requires_grad = False

@@ -95,15 +95,15 @@ def _check_allowed(op, self):
 def _record(op, kinds, args, self, place):
     """Give the tensor its new history: the node of this change, with the old history behind it."""
     old_edge = self._edge
-    node = op.plan(kinds).record(*args, self, place)
+    node = op.plan(kinds).record(self, *place, *args)
     if any(t is args[0] for t in node.saved):  # it was saved as it had been, so that backward sees that it has been overwritten since
         versions = node.versions or tuple(t._cell.version if t._cell else 0 for t in node.saved)
         node.versions = tuple(v - (t is args[0]) for t, v in zip(node.saved, versions))
     if self._retains_grad and old_edge is not None:  # what is retained is the gradient of the tensor as it is now
-        hooks = hooks_of(*old_edge)
+        hooks = hooks_of(old_edge)
         keep = next(h for h in hooks if getattr(h, "last", False))
         hooks.remove(keep)
-        hooks_of(node, 0).append(keep)
+        hooks_of(node).append(keep)
     return node
 
 

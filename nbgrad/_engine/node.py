@@ -1,7 +1,7 @@
 """Nodes of the backward graph, and the versions that say whether what they saved is still what it was.
 
-A node is made by the operator that ran (op.py) and visited by backward.py. An edge is `(node, output number)`; edges are captured when the operator
-runs, so that a later in-place change cannot move them. There are no reference cycles: a graph is freed by counting alone.
+A node is made by the operator that ran (op.py) and visited by backward.py. An edge says where a gradient goes: it is a node with one output, a `Port` of
+a node with several, or None. Edges are captured when the operator runs, so that a later in-place change cannot move them. There are no reference cycles: a graph is freed by counting alone.
 """
 
 from __future__ import annotations
@@ -31,11 +31,19 @@ class Node:
 
     # `edges`: one per differentiable input, None where no gradient is wanted. `saved`: the tensors that formulas ask for, None once freed.
     # `versions`: theirs at the time, None where all were 0. `params`: other things that formulas ask for. `shape`, `dtype`: of the
-    # output (of a list of them where there are several). `place`: (code, instruction offset) in the user's source.
-    __slots__ = ("plan", "edges", "saved", "versions", "params", "shape", "dtype", "sequence", "place", "__dict__", "__weakref__")
+    # output (lists of them where there are several). `code`, `offset`: the instruction in the user's source. `hooks`: None or
+    # {output number: [function]}, tensor hooks and retained gradients.
+    # Everything the backward pass reads is a slot: reading an attribute of the class costs five times as much.
+    __slots__ = (
+        "plan", "edges", "saved", "versions", "params", "shape", "dtype", "sequence", "code", "offset", "hooks", "__dict__", "__weakref__",
+    )  # fmt: skip
 
-    hooks = None  # {output number: [function]}: tensor hooks and retained gradients, in the instance only where somebody registered one
     arity = 1  # number of outputs
+
+    @property
+    def place(self):
+        """The place in the user's source as (code, instruction offset)."""
+        return (self.code, self.offset)
 
     def name(self) -> str:
         """The node's name, such as "MulBackward0"."""
@@ -44,7 +52,7 @@ class Node:
     @property
     def next_functions(self):
         """The nodes that gradients go to next, as pairs (node, its output number); (None, 0) where none is wanted."""
-        return tuple((None, 0) if edge is None else edge for edge in self.edges)
+        return tuple((node_of(edge), number_of(edge)) for edge in self.edges)
 
     @property
     def metadata(self) -> dict:
@@ -57,19 +65,11 @@ class Node:
     def __repr__(self):
         return f"<{type(self).__name__} object at {hex(id(self))}>"
 
-    def __getattr__(self, name):
-        # reached only for names that are not there: the saved values, as torch calls them
-        if name.startswith("_saved_"):
-            return self.plan.saved_value(self, name.removeprefix("_saved_"))
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
 
 class AccumulateGrad(Node):
     """The end of a path: adds what arrives to the `.grad` of a leaf."""
 
     __slots__ = ("variable",)
-
-    sequence_of_all = LAST
 
     def __init__(self, variable):
         self.variable = variable
@@ -79,12 +79,39 @@ class AccumulateGrad(Node):
         self.shape = variable._array.shape
         self.dtype = variable._array.dtype
         self.sequence = LAST
-        self.place = None
+        self.code = self.offset = None
         self.plan = None
+        self.hooks = None
+
+
+class Port:
+    """One output of a node that has several."""
+
+    __slots__ = ("node", "number")
+
+    def __init__(self, node, number):
+        self.node = node
+        self.number = number
+
+    def __eq__(self, other):
+        return type(other) is Port and self.node is other.node and self.number == other.number
+
+    def __hash__(self):
+        return hash((self.node, self.number))
+
+
+def node_of(edge):
+    """The node that an edge leads to."""
+    return edge.node if type(edge) is Port else edge
+
+
+def number_of(edge) -> int:
+    """Which output of its node an edge leads to."""
+    return edge.number if type(edge) is Port else 0
 
 
 def gradient_edge(tensor):
-    """Where the gradient of a tensor that requires one is sent: its node, or the accumulator of a leaf."""
+    """The edge by which a tensor that requires a gradient gets it; for a leaf, its accumulator."""
     edge = tensor._edge
     if edge is not None:
         return edge
@@ -93,7 +120,7 @@ def gradient_edge(tensor):
     if accumulator is None:
         accumulator = AccumulateGrad(tensor)
         tensor._accumulator = weakref.ref(accumulator)
-    return (accumulator, 0)
+    return accumulator
 
 
 def storage_of(tensor) -> Storage:
@@ -115,10 +142,10 @@ def check_versions(node):
     for name, tensor, version in zip(node.plan.saved_names, node.saved, expected):
         if tensor._cell is None or tensor._cell.version == version:
             continue
-        edge = (node, 0) if name in node.plan.op.result_names else tensor._edge
-        maker = edge[0].name().rstrip("0123456789").removesuffix("Backward") if edge is not None else None
+        edge = node if name in node.plan.op.result_names else tensor._edge
+        maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
         raise errors.modified(
-            tensor.dtype.tensor_name, tensor._array.shape, edge[1] if edge else 0, maker, tensor._cell.version, version,
+            tensor.dtype.tensor_name, tensor._array.shape, number_of(edge), maker, tensor._cell.version, version,
             node.place, tensor._cell.place,
         )  # fmt: skip
 

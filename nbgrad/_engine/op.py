@@ -16,7 +16,7 @@ import numpy as np
 from . import dtypes, errors
 from .modes import place_of_caller, state
 from .node import Node, storage_of
-from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, TENSOR, TENSORS, Plan, named_by
+from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, REQUIRED, TENSOR, TENSORS, Plan, named_by
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 
@@ -25,14 +25,14 @@ REGISTRY: dict[str, Op | Composite] = {}
 ALIASES = {"input": "self", "axis": "dim", "keepdims": "keepdim", "x": "self", "x1": "self", "x2": "other"}
 LINEAR, ELEMENTWISE = "linear", "elementwise"
 NUMBERS = (bool, int, float, complex)
-REQUIRED = object()
 
 
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc):
         self.kernel = kernel
+        self.ufunc = ufunc
         self.name = name
         code = kernel.__code__
         self.params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -79,9 +79,13 @@ class Op:
     def class_of_node(self):
         """Make, once each, the node class of a name."""
 
+        # as properties of the class: a `__getattr__` on nodes would make every other attribute of theirs slow
+        saved = {f"_saved_{n}": property(lambda node, n=n: node.plan.saved_value(node, n)) for n in self.savable if n not in ("grad", *self.grad_names)}
+        fixed = {"__slots__": (), "arity": len(self.outputs) if self.outputs else 1, "__module__": "torch.autograd"}
+
         @functools.cache
         def make(name):
-            return type(name, (Node,), {"__slots__": (), "arity": len(self.outputs) if self.outputs else 1, "__module__": "torch.autograd"})
+            return type(name, (Node,), {**fixed, **saved})
 
         return make
 
@@ -258,7 +262,7 @@ def run(op, args, place):
     if recorded and "c" in kinds_out:
         raise errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
     if recorded and "f" in kinds_out:
-        node = op.plan(kinds).record(*args, out, place)
+        node = op.plan(kinds).record(out, *place, *args)
     if observer is not None:
         observer.op(op.name, args, out, node, place)
     return out
@@ -399,7 +403,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
-    method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False,
+    method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -412,6 +416,7 @@ def primitive(
     `mutates`: the kernel changes its first argument in place and returns nothing. `in_place`: make the twin with the underscore.
     `aliases`: further names; one without a dot is a function, and a method if the operator is one. `overload`: one of several operators of
     this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
+    `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
     """
 
     def declare(kernel):
@@ -420,6 +425,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or _camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
+            ufunc=ufunc,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place
@@ -542,6 +548,7 @@ def _publish(function, public, method, namespace, operators, aliases):
         NAMES[alias] = function
         if method and "." not in alias:
             setattr(Tensor, alias, function)
+    function = getattr(function, "operator", function)  # without keywords, one frame nearer to the user
     for dunder in operators:
         if dunder in ("__eq__", "__ne__"):
             setattr(Tensor, dunder, _operator(function, False))

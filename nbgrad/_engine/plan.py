@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import errors
-from .node import AccumulateGrad, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
+from .node import AccumulateGrad, Port, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
+REQUIRED = object()  # the default of an argument that has none
 OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS = range(5)  # what an argument is: the key of a plan is a tuple of these
 
 
@@ -40,12 +41,12 @@ class Plan:
         self._compile()
 
     def _compile(self):
-        """Write and compile `record(*args, result, place)` and `backward(node, grad)`."""
+        """Write and compile `record(result, code, offset, *args)` and `backward(node, grad)`."""
         op, kind_of = self.op, self.kind_of
         namespace = {
             "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
             "copy_of": copy_of, "shape_of": shape_of, "new": object.__new__, "next_sequence": next_sequence, "plan": self,
-            "class_of_node": op.class_of_node, "name_of_node": op.node, "outputs_of": outputs_of, "gradients_of": gradients_of,
+            "class_of_node": op.class_of_node, "Port": Port, "name_of_node": op.node, "outputs_of": outputs_of, "gradients_of": gradients_of,
         }  # fmt: skip
         args = ", ".join(op.params)
         edges = []
@@ -59,13 +60,15 @@ class Plan:
                 edges.append(f"*[None for t in {name}]")
             else:
                 edges.append("None")
-        lines = [f"def record({args}, result, place):"]
+        namespace["defaults"] = op.defaults
+        signature = [n if d is REQUIRED else f"{n}=defaults[{i}]" for i, (n, d) in enumerate(zip(op.params, op.defaults))]
+        lines = [f"def record(result, code, offset, {', '.join(signature)}):"]
         if isinstance(op.node, str):
             namespace["node_class"] = op.class_of_node(op.node)
             lines.append("    node = new(node_class)")
         else:
             lines.append(f"    node = new(class_of_node(name_of_node({args})))")
-        lines += ["    node.plan = plan", f"    node.edges = ({', '.join(edges)},)", "    node.place = place"]
+        lines += ["    node.plan = plan", f"    node.edges = ({', '.join(edges)},)", "    node.code = code", "    node.offset = offset"]
         results = [n for n in self.saved_names if n in op.result_names]
         for n in results:
             index = op.outputs.index(n) if op.outputs and n != "result" else None
@@ -85,11 +88,11 @@ class Plan:
         elif op.outputs:
             lines += ["    node.shape = [t._array.shape for t in result]", "    node.dtype = [t._array.dtype for t in result]"]
             lines += ["    for i, t in enumerate(result):", "        if t._array.dtype.kind in 'fc':"]
-            lines += ["            t._edge = (node, i)", "            t._requires_grad = True"]
+            lines += ["            t._edge = Port(node, i)", "            t._requires_grad = True"]
         else:
             lines += ["    array = result._array", "    node.shape = array.shape", "    node.dtype = array.dtype"]
-            lines += ["    result._edge = (node, 0)", "    result._requires_grad = True"]
-        lines += ["    node.sequence = next_sequence()", "    return node"]
+            lines += ["    result._edge = node", "    result._requires_grad = True"]
+        lines += ["    node.hooks = None", "    node.sequence = next_sequence()", "    return node"]
 
         lines.append("def backward(node, grad):")
         if op.many:
@@ -158,29 +161,26 @@ class Plan:
     def _with_history(self, node, name, tensor):
         """A saved tensor with the edge it had when the operator ran (it may have been changed since), or the leaf itself."""
         if name in self.op.result_names:
-            number = self.op.outputs.index(name) if self.op.outputs and name != "result" else 0
-            edge = (node, number)
+            edge = Port(node, self.op.outputs.index(name)) if self.op.outputs and name != "result" else node
         elif self.kind_of[name] == NEEDED:
             edge = node.edges[self.op.differentiable.index(name)]
         else:
             return tensor
-        if type(edge[0]) is AccumulateGrad:
-            return edge[0].variable
+        if type(edge) is AccumulateGrad:
+            return edge.variable
         out = object.__new__(BASE_TENSOR[0])
-        out._array, out._edge, out._requires_grad, out._cell, out._accumulator = tensor._array, edge, True, tensor._cell, None
+        out._array, out._edge, out._requires_grad, out._cell = tensor._array, edge, True, tensor._cell
         return out
 
     def saved_value(self, node, name):
-        """What `grad_fn._saved_<name>` shows; raises `AttributeError` for a name that this operator never saves."""
+        """What `grad_fn._saved_<name>` shows: None for what this call had no need to save. Raises `RuntimeError` once freed."""
         if name in self.saved_names:
             if node.saved is None:
                 raise errors.freed(node.name(), node.place)
             return self._with_history(node, name, node.saved[self.saved_names.index(name)])
         if name in self.param_names:
             return node.params[self.param_names.index(name)]
-        if name in self.op.savable:
-            return None
-        raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'")
+        return None  # a formula asks for it that no input of this call needed
 
 
 def outputs_of(node, result):
@@ -189,7 +189,7 @@ def outputs_of(node, result):
     shapes, kinds = [t._array.shape for t in result], [t._array.dtype for t in result]
     node.shape, node.dtype = (shapes, kinds) if len(result) != 1 else (shapes[0], kinds[0])
     for i, t in enumerate(result):
-        t._edge = (node, i)
+        t._edge = Port(node, i) if node.arity > 1 else node
         t._requires_grad = True
 
 
@@ -202,7 +202,7 @@ def gradients_of(node, grad, zeros):
 
 def _zeros_tensor(shape, kind):
     out = object.__new__(BASE_TENSOR[0])
-    out._array, out._edge, out._requires_grad, out._cell, out._accumulator = np.zeros(shape, kind), None, False, None, None
+    out._array, out._edge, out._requires_grad, out._cell = np.zeros(shape, kind), None, False, None
     return out
 
 
@@ -212,7 +212,7 @@ BASE_TENSOR = [None]  # the Tensor class, put here by op.py: plans are made befo
 def copy_of(result):
     """A node's own copy of its result: the same memory and version, without the edge back to the node, which would close a cycle."""
     out = object.__new__(BASE_TENSOR[0])
-    out._array, out._edge, out._requires_grad, out._cell, out._accumulator = result._array, None, False, storage_of(result), None
+    out._array, out._edge, out._requires_grad, out._cell = result._array, None, False, storage_of(result)
     return out
 
 

@@ -12,18 +12,18 @@ import numpy as np
 
 from . import dtypes, errors
 from .modes import place_of_caller, state
-from .node import gradient_edge, storage_of
+from .node import gradient_edge, node_of, number_of, storage_of
 from .size import Size, size_of_shape
 
 
 class Tensor:
     """A multi-dimensional array that remembers how it was computed, so that gradients can flow back through it."""
 
-    # `_edge`: (node, output number) that made it, None for a leaf. `_cell`: the version of its memory, None while it is 0 and unshared.
-    # `_accumulator`: weak reference to the AccumulateGrad of a leaf.
-    __slots__ = ("_array", "_edge", "_requires_grad", "_cell", "_accumulator", "__dict__", "__weakref__")
+    # `_edge`: the output of a node that it is, None for a leaf. `_cell`: the version of its memory, None while it is 0 and unshared.
+    __slots__ = ("_array", "_edge", "_requires_grad", "_cell", "__dict__", "__weakref__")
 
     # Rare state: defaults here, in the instance only where it differs.
+    _accumulator = None  # weak reference to the AccumulateGrad of a leaf
     _grad = None
     _base = None  # the tensor that this one is a view of
     _retains_grad = False
@@ -163,13 +163,12 @@ class Tensor:
     @property
     def grad_fn(self):
         """The node that will carry gradients back through the operator that made it; None for a leaf."""
-        edge = self._edge
-        return None if edge is None else edge[0]
+        return node_of(self._edge)
 
     @property
     def output_nr(self) -> int:
         """Which output of its `grad_fn` it is."""
-        return 0 if self._edge is None else self._edge[1]
+        return number_of(self._edge)
 
     @property
     def grad(self):
@@ -217,7 +216,6 @@ class Tensor:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._edge is None or self._retains_grad:
             return
-        node, number = gradient_edge(self)
         reference = weakref.ref(self)
 
         def keep(grad):
@@ -226,7 +224,7 @@ class Tensor:
                 tensor._grad = grad if tensor._grad is None else tensor._grad + grad
 
         keep.last = True  # tensor hooks run before it, also those registered after it
-        hooks_of(node, number).append(keep)
+        hooks_of(self._edge).append(keep)
         self._retains_grad = True
 
     def register_hook(self, hook):
@@ -241,7 +239,7 @@ class Tensor:
             if hooks is None:
                 hooks = self._hooks = []
         else:
-            hooks = hooks_of(*self._edge)
+            hooks = hooks_of(self._edge)
         hooks.insert(len(hooks) - sum(getattr(h, "last", False) for h in hooks), hook)
         return HookHandle(hooks, hook)
 
@@ -374,8 +372,9 @@ class HookHandle:
         self.remove()
 
 
-def hooks_of(node, number):
-    """The list of functions to call with the gradient of output `number` of a node."""
+def hooks_of(edge):
+    """The list of functions to call with the gradient that arrives over an edge."""
+    node, number = node_of(edge), number_of(edge)
     if node.hooks is None:
         node.hooks = {}
     return node.hooks.setdefault(number, [])
@@ -388,7 +387,6 @@ def wrap(array, cls=Tensor) -> Tensor:
     out._edge = None
     out._requires_grad = False
     out._cell = None
-    out._accumulator = None
     return out
 
 

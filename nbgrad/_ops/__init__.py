@@ -3,6 +3,31 @@
 Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.nn.functional`, `nbgrad.linalg`, tensor methods) take from there.
 """
 
-from . import activation, choice, comparison, conversion, creation, cumulative, distance, elementary, loss, normalization, pointwise, reduction, shape, special, statistics
-
-__all__ = ["activation", "choice", "comparison", "conversion", "creation", "cumulative", "distance", "elementary", "loss", "normalization", "pointwise", "reduction", "shape", "special", "statistics"]
+# one name a line, so that a new topic is one line
+from . import (  # noqa: F401
+    activation,
+    choice,
+    comparison,
+    conversion,
+    creation,
+    cumulative,
+    distance,
+    einsum,
+    elementary,
+    gathering,
+    indexing,
+    joining,
+    layers,
+    loss,
+    masking,
+    matmul,
+    normalization,
+    pointwise,
+    rearrange,
+    reduction,
+    selection,
+    shape,
+    special,
+    splitting,
+    statistics,
+)

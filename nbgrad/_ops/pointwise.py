@@ -55,7 +55,7 @@ def _times(grad, alpha):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, alpha: _times(grad, alpha)},
-    promote="same", operators=("__add__", "__radd__"), in_place=True, tensors=(),
+    promote="same", operators=("__add__", "__radd__"), in_place=True, ufunc=operator.add, tensors=(),
 )  # fmt: skip
 def add(self, other, *, alpha=1):
     """Add `other`, times `alpha`, to `self`, elementwise."""
@@ -84,7 +84,7 @@ def rsub(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad, other: grad * other, "other": lambda grad, self: grad * self},
-    promote="same", operators=("__mul__", "__rmul__"), in_place=True, tensors=(), aliases=("multiply",),
+    promote="same", operators=("__mul__", "__rmul__"), in_place=True, ufunc=operator.mul, tensors=(), aliases=("multiply",),
 )  # fmt: skip
 def mul(self, other):
     """Multiply `self` by `other`, elementwise."""

@@ -249,6 +249,11 @@ class Recorder(Observer):
             return True
         return self._calls[following]["scope"] != scope
 
+    def heard(self) -> bool:
+        """Whether any operator ran."""
+        self._drain()
+        return bool(self._calls)
+
     def tensors(self):
         """The tensors still alive, by value id: `{id: weak reference}`; a tensor changed in place counts for its newest value."""
         return {d.id: d.reference for d in self._drafts if (t := d.reference()) is not None and self._known.get(id(t)) is d}

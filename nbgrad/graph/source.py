@@ -66,7 +66,7 @@ class Sources:
         return found
 
     def _label(self, filename):
-        if filename == self._cell:
+        if filename == self._cell or filename.startswith("<"):  # %%time and its like compile a cell under names such as "<timed exec>"
             return "cell"
         return "another cell" if is_cell(filename) else os.path.basename(filename)
 

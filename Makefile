@@ -1,0 +1,38 @@
+# `make lab` opens the first notebook, `make test` runs all tests; each makes its environment in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+NBVAL := $(if $(NOTEBOOKS),--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg)
+
+.PHONY: lab test bench clean
+
+lab: $(VENV)/lab.installed
+	$(BIN)/jupyter lab notebooks/01_autograd_basics.ipynb
+
+# Notebooks come first and browser tests last: Playwright leaves an event loop running in the process.
+test: $(VENV)/test.installed
+	tools/browser.sh $(BIN)/python
+	$(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS) tests $(TESTARGS)
+
+bench: $(VENV)/test.installed $(VENV)/bench.installed
+	$(BIN)/python -m benchmarks $(BENCHARGS)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nbgrad needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/lab.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q -e '.[lab]'
+	touch $@
+
+$(VENV)/test.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q -e '.[test,conformance,layout]'
+	touch $@
+
+$(VENV)/bench.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q -e '.[bench]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist

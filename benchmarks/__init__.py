@@ -1,0 +1,1 @@
+"""Speed, side by side with other libraries in one process: `python -m benchmarks`. No tests; see README.md."""

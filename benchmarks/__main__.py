@@ -1,0 +1,69 @@
+"""`python -m benchmarks [WORD ...]`: print the tables whose titles hold one of the words, or all."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: one thread for all but `torch, n threads`
+
+import numpy as np  # noqa: E402
+
+from . import notebook, startup  # noqa: E402
+from .peers import installed, versions  # noqa: E402
+from .timing import interleaved, ratio, said, table  # noqa: E402
+from .workloads import all_workloads  # noqa: E402
+
+
+def main(words):
+    """Measure and print, one table after the other."""
+
+    def wanted(title):
+        return not words or any(w.lower() in title.lower() for w in words)
+
+    print(f"Python {platform.python_version()}, {versions()}, {os.cpu_count()} processors")
+    print("median times; ratios are medians over interleaved rounds in one process\n")
+    workloads = [w for w in all_workloads() if wanted(w.title)]
+    peers = installed() if workloads else []
+    for workload in workloads:
+        _compare(workload, [p for p in peers if workload.scalar or not getattr(p, "scalars_only", False)])
+    if wanted("import"):
+        times = startup.import_times()
+        print("import, in fresh processes")
+        for name, each in times.items():
+            print(f"  {name:<28}{said(statistics.median(each)):>10}")
+        print()
+    if wanted("magic"):
+        times = notebook.overhead()
+        print("magic: %%autograd --no-widget on a cell of 1,000 operators")
+        for part in ("inside", "whole"):
+            recorded, plain = times[f"{part}, %%autograd"], times[f"{part}, plain"]
+            print(f"  {part:<8}plain {said(statistics.median(plain)):>9}   recorded {said(statistics.median(recorded)):>9}"
+                  f"   {ratio(recorded, plain):.2f} times the plain one")  # fmt: skip
+        print()
+    if wanted("picture"):
+        print("first picture: from the start of the cell to the picture below it")
+        for name, each in notebook.first_pictures().items():
+            print(f"  {name:<24}{said(statistics.median(each)):>10}")
+
+
+def _compare(workload, peers):
+    steps, forwards = {}, {}
+    expected = None
+    for peer in peers:
+        steps[peer.name], forward = peer.prepare(workload.loss, workload.arrays)
+        if forward is not None:
+            forwards[peer.name] = forward
+        gradients = [np.asarray(g) for g in steps[peer.name]()]
+        expected = expected or gradients
+        for ours, theirs in zip(expected, gradients, strict=True):
+            np.testing.assert_allclose(theirs, ours, rtol=2e-3, atol=2e-4, err_msg=f"{peer.name} computes something else")
+    print(table(f"{workload.title}: forward and backward", interleaved(steps)))
+    if workload.operators:
+        print(table(f"{workload.title}: forward", interleaved(forwards)))
+    print(flush=True)
+
+
+main(sys.argv[1:])

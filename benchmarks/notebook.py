@@ -1,0 +1,84 @@
+"""What `%%autograd` costs: on the cell while it runs, and until the picture stands below it."""
+
+from __future__ import annotations
+
+import time
+
+from .timing import interleaved
+
+SETUP = """
+import time
+import nbgrad as torch
+x0 = torch.tensor(0.5, requires_grad=True)
+a = torch.tensor(0.9, requires_grad=True)
+b = torch.tensor(0.1, requires_grad=True)
+"""
+FEW = """
+began = time.perf_counter()
+h = x0 * a + b
+u = (h * a + b).tanh()
+v = (u * h + a).exp()
+p = u * v + h
+q = (p * p).tanh()
+loss = q * a + p * b
+took = time.perf_counter() - began
+"""
+LOOP = """
+x = x0  # what an earlier run left is freed here, outside the measured part
+began = time.perf_counter()
+for _ in range({times}):
+    x = x * a + b
+took = time.perf_counter() - began
+"""
+CELLS = {15: FEW, 1_000: LOOP.format(times=500), 10_000: LOOP.format(times=5_000)}
+
+
+def _shell():
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell.instance(config=config)
+    shell.run_cell("%load_ext nbgrad").raise_error()
+    shell.run_cell(SETUP).raise_error()
+    return shell
+
+
+def _runs(shell, cell):
+    """Run a cell with its output thrown away; gives (seconds in all, seconds that the cell measured itself)."""
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as output:
+        start = time.perf_counter()
+        shell.run_cell(cell).raise_error()
+        whole = time.perf_counter() - start
+    return whole, shell.user_ns["took"], output
+
+
+def overhead(rounds: int = 15) -> dict[str, list[float]]:
+    """Seconds inside a cell of 1,000 operators, recorded and plain, in turns; and of whole cells."""
+    shell = _shell()
+    cell = CELLS[1_000]
+    found = {n: [] for n in ("inside, %%autograd", "inside, plain", "whole, %%autograd", "whole, plain")}
+    for _ in range(rounds + 1):
+        for kind, source in (("%%autograd", "%%autograd --no-widget\n" + cell), ("plain", cell)):
+            whole, inside, _ = _runs(shell, source)
+            found[f"inside, {kind}"].append(inside)
+            found[f"whole, {kind}"].append(whole)
+    return {name: times[1:] for name, times in found.items()}  # the first round loads things
+
+
+def first_pictures() -> dict[str, list[float]]:
+    """Seconds from the start of a cell to its picture, by the number of its operators; the first of all loads the renderer."""
+    shell = _shell()
+    ways = {}
+    for count, cell in CELLS.items():
+        source = "%%autograd --no-widget\n" + cell
+
+        def run(source=source):
+            output = _runs(shell, source)[2]
+            assert any("image/svg+xml" in o.data for o in output.outputs), "no picture came"
+
+        ways[f"{count:,} operators"] = run
+    return interleaved(ways, rounds=3)

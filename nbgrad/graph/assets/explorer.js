@@ -1,0 +1,227 @@
+// The explorer: toolbar, picture and inspector side by side, one selection, one live state. `host` connects it to a kernel or a file.
+
+import { element } from "./dom.js";
+import { formatBrief, plural } from "./format.js";
+import { Inspector } from "./inspector.js";
+import { Picture } from "./picture.js";
+import { opName, Record } from "./record.js";
+import { followTheme } from "./theme.js";
+
+const NARROW = 640;
+
+/**
+ * @typedef {{ graph: any, svg: string, theme: string, selected: string, live: { [id: string]: import("./record.js").State },
+ *   inspect: import("./inspector.js").InspectorOptions["inspect"], onSelect: (id: string) => void, noElements: string }} Host
+ */
+
+export class Explorer {
+  /** @param {HTMLElement} parent @param {Host} host */
+  constructor(parent, host) {
+    this.host = host;
+    this.record = new Record(host.graph);
+    this.live = host.live ?? {};
+    this.selected = "";
+    const order = new Map([...this.record.calls.keys(), ...this.record.values.keys()].map((id) => [id, this.rankOf(id)]));
+    this.picture = new Picture({
+      text: host.svg, label: (id) => this.record.describe(id, this.live[id]), order: (id) => order.get(id) ?? 0,
+      onSelect: (id) => this.choose(id),
+    });
+    this.inspector = new Inspector({
+      record: this.record, state: (id) => this.live[id], backwardSeen: () => this.backwardSeen(), theme: () => this.theme.name,
+      onSelect: (id) => this.choose(id), inspect: host.inspect, noElements: host.noElements,
+    });
+    this.element = this.build();
+    this.theme = followTheme(this.element, host.theme, () => this.inspector.refresh());
+    parent.append(this.element);
+    this.watcher = new ResizeObserver(() => this.arrange());
+    this.watcher.observe(this.element);
+    this.arrange();
+    this.picture.fit();
+    this.showBackward(this.backwardSeen());
+    for (const id of Object.keys(this.live)) this.inkGradient(id);
+    if (host.selected) this.select(host.selected);
+  }
+
+  /** Values after what made them: their number in the record, kept in the order of the calls. */
+  rankOf(id) {
+    const number = Number(/\d+/.exec(id)?.[0] ?? 0);
+    return this.record.calls.has(id) ? number + 0.5 : number;
+  }
+
+  build() {
+    this.search = element("input", {
+      type: "search", placeholder: "Search  /", "aria-label": "Search tensors and operators", dataset: { testid: "search" },
+      oninput: () => this.find(), onkeydown: (event) => this.searchKey(event),
+    });
+    this.found = element("span", { class: "nbx-quiet nbx-found-count" });
+    this.backward = element("button", {
+      type: "button", "aria-pressed": "false", title: "Show gradients flowing back", dataset: { testid: "backward" },
+      onclick: () => this.showBackward(this.backward.getAttribute("aria-pressed") !== "true"),
+    }, element("span", { class: "nbx-swatch" }), "backward");
+    this.status = element("span", { class: "nbx-status nbx-quiet" });
+    this.announcer = element("div", { class: "nbx-hidden", role: "status", "aria-live": "polite", dataset: { testid: "announcer" } });
+    const button = (label, text, work) => element("button", { type: "button", title: label, "aria-label": label, onclick: work }, text);
+    const toolbar = element("div", { class: "nbx-toolbar", role: "toolbar", "aria-label": "Graph view" },
+      element("span", { class: "nbx-buttons" },
+        button("Zoom out (−)", "−", () => this.picture.zoom(1 / 1.25)),
+        button("Fit the graph (0)", "Fit", () => this.picture.fit()),
+        button("Zoom in (+)", "+", () => this.picture.zoom(1.25))),
+      this.backward, this.status, this.found, this.search);
+    return element("div", {
+      class: "nbx", role: "region", "aria-label": "Computation graph explorer", dataset: { testid: "explorer" },
+      "data-lm-suppress-shortcuts": "true", // or JupyterLab takes `0 0` for "restart the kernel"
+      onkeydown: (event) => this.key(event),
+    }, toolbar, element("div", { class: "nbx-body" }, this.picture.element, this.inspector.element), this.announcer);
+  }
+
+  /** Beside each other where there is room, else the inspector below; below too where a long graph would shrink beyond reading. */
+  arrange() {
+    const width = this.element.clientWidth;
+    if (!width) return;
+    const box = this.picture.box ?? [0, 0, 1, 1];
+    const room = width - 380;
+    const below = width < NARROW || (box[2] / box[3] > 2 && room / box[2] < 0.8);
+    const changed = this.element.dataset.layout !== (below ? "below" : "beside");
+    this.element.dataset.layout = below ? "below" : "beside";
+    const ideal = below ? box[3] * Math.min(1.25, (width - 28) / box[2]) + 36 : box[3] * Math.min(1.25, room / box[2]) + 36;
+    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(440, Math.min(600, ideal)));
+    this.element.style.setProperty("--nbx-picture-height", `${height}px`);
+    if (changed) this.picture.fit();
+  }
+
+  // -- selection ----------------------------------------------------------------------------------------------------------------
+
+  /** The reader's choice: show it and tell the host. @param {string} id */
+  choose(id) {
+    this.select(id);
+    this.host.onSelect(id);
+  }
+
+  /** @param {string} id */
+  select(id) {
+    const known = this.record.values.has(id) || this.record.calls.has(id) ? id : "";
+    if (known === this.selected) return;
+    this.selected = known;
+    this.picture.select(known);
+    this.inspector.show(known);
+    this.announce(known ? `${this.record.describe(known, this.live[known])}, selected` : "selection cleared");
+  }
+
+  find() {
+    const wanted = this.search.value.trim().toLowerCase();
+    const matches = wanted === "" ? null : (id) => this.searchText(id, wanted.length > 2).includes(wanted);
+    this.picture.highlight(matches);
+    this.hits = matches ? [...new Set(this.picture.nodes.map((n) => n.getAttribute("data-value") || n.getAttribute("data-id")))].filter(matches) : [];
+    this.found.textContent = matches ? plural(this.hits.length, "match").replace("matchs", "matches") : "";
+  }
+
+  /** A letter or two find names; longer words also find node names, dtypes and shapes. */
+  searchText(id, everything) {
+    const call = this.record.calls.get(id);
+    const value = this.record.values.get(id);
+    const name = call ? opName(call) : (value?.name ?? "");
+    const parts = everything ? [name, call?.node, value?.dtype, value?.shape.join(", ")] : [name];
+    return parts.filter(Boolean).join(" ").toLowerCase();
+  }
+
+  searchKey(event) {
+    if (event.key === "Enter" && this.hits?.length) {
+      const next = (this.hits.indexOf(this.selected) + (event.shiftKey ? -1 : 1) + this.hits.length) % this.hits.length;
+      this.choose(this.hits[next]);
+    } else if (event.key === "Escape") {
+      this.search.value = "";
+      this.find();
+      (this.picture.nodes.find((node) => node.getAttribute("tabindex") === "0") ?? this.element).focus?.();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    const actions = {
+      "/": () => this.search.focus(), Escape: () => this.choose(""), "+": () => this.picture.zoom(1.25), "=": () => this.picture.zoom(1.25),
+      "-": () => this.picture.zoom(1 / 1.25), 0: () => this.picture.fit(),
+    };
+    event.stopPropagation(); // the notebook has its own meaning for single keys
+    if (typing || !actions[event.key]) return;
+    event.preventDefault();
+    actions[event.key]();
+  }
+
+  // -- gradients ----------------------------------------------------------------------------------------------------------------
+
+  backwardSeen() {
+    return this.record.sawBackward || Object.values(this.live).some((state) => state.grad !== null);
+  }
+
+  showBackward(on) {
+    this.backward.setAttribute("aria-pressed", String(on));
+    this.element.classList.toggle("nbx-show-backward", on);
+  }
+
+  /** Take over what the tensors hold now. @param {{ [id: string]: import("./record.js").State }} live */
+  update(live) {
+    const changed = Object.keys(live).filter((id) => this.record.values.has(id) && live[id].stamp !== this.live[id]?.stamp);
+    if (!changed.length) return;
+    const before = this.live;
+    const firstGradient = !this.backwardSeen();
+    this.live = live;
+    for (const id of changed) this.inkGradient(id);
+    this.picture.relabel(new Set(changed));
+    if (firstGradient && this.backwardSeen()) this.showBackward(true);
+    if (changed.includes(this.selected) || this.record.calls.has(this.selected)) this.inspector.refresh();
+    this.announceChange(changed, before);
+  }
+
+  inkGradient(id) {
+    const value = this.record.values.get(id);
+    if (!value) return;
+    const { grad } = this.record.gradOf(value, this.live[id]);
+    const values = grad?.values ?? [];
+    const few = values.length > 0 && values.length <= 4 && values.length === grad.size && !grad.nan && !grad.inf;
+    const norm = this.record.normOf(grad);
+    const elements = few && `∂ ${values.map((x) => formatBrief(/** @type {any} */ (x))).join(" ")}`;
+    const texts = !grad ? ["∂ –"] : [elements, typeof norm === "number" && `∂ ‖g‖ ${formatBrief(norm)}`, `∂ ${formatBrief(norm)}`];
+    this.picture.setGradient(id, texts.filter(Boolean), norm);
+  }
+
+  announceChange(changed, before) {
+    const has = (id, state) => Boolean(this.record.gradOf(this.record.values.get(id), state).grad);
+    const had = (id) => has(id, before[id]);
+    const names = (ids) => ids.slice(0, 4).map((id) => this.record.label(id)).join(", ") + (ids.length > 4 ? ` and ${ids.length - 4} more` : "");
+    const came = changed.filter((id) => has(id, this.live[id]) && !had(id));
+    const gone = changed.filter((id) => !has(id, this.live[id]) && had(id));
+    const chosen = this.live[this.selected]?.grad;
+    const parts = [came.length && `gradient arrived: ${names(came)}`, gone.length && `gradient set to None: ${names(gone)}`];
+    if (!came.length && !gone.length && changed.includes(this.selected) && chosen)
+      parts.push(`gradient norm of ${this.record.label(this.selected)} is now ${formatBrief(this.record.normOf(chosen))}`);
+    if (parts.some(Boolean)) this.announce(parts.filter(Boolean).join("; "));
+  }
+
+  /** Spoken at most once a second; of a burst only the last. @param {string} text */
+  announce(text) {
+    this.spoken = text;
+    if (this.pause) return;
+    this.announcer.textContent = text;
+    this.pause = setTimeout(() => {
+      this.pause = null;
+      if (this.spoken !== this.announcer.textContent) this.announce(this.spoken);
+    }, 1000);
+  }
+
+  setStatus(text) {
+    this.status.textContent = text;
+  }
+
+  destroy() {
+    clearTimeout(this.pause);
+    this.watcher.disconnect();
+    this.theme.stop();
+    this.picture.destroy();
+    this.inspector.destroy();
+    this.element.remove();
+  }
+}

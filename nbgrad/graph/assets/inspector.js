@@ -1,0 +1,280 @@
+// The inspector: everything about the selected tensor or operator, from the record at once and from the kernel when it answers.
+
+import { element } from "./dom.js";
+import { formatNumber, formatShape, oneLine, plural } from "./format.js";
+import { fromSummary } from "./inspection.js";
+import { Pane } from "./pane.js";
+import { opName } from "./record.js";
+
+/**
+ * @typedef {{ index: number[], reduce: string, at: [number, number] }} View which part of the array, and how
+ * @typedef {{ record: import("./record.js").Record, state: (id: string) => import("./record.js").State | undefined,
+ *   backwardSeen: () => boolean, theme: () => "light" | "dark", onSelect: (id: string) => void,
+ *   inspect: (id: string, which: "data" | "grad", view: View) => Promise<import("./inspection.js").Inspection | null>,
+ *   noElements: string }} InspectorOptions
+ */
+
+export class Inspector {
+  /** @param {InspectorOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.element = element("section", { class: "nbx-inspector", "aria-label": "Inspector", tabindex: 0, dataset: { testid: "inspector" } });
+    /** @type {Pane[]} */
+    this.panes = [];
+    this.id = "";
+    this.asked = 0;
+    this.show("");
+  }
+
+  /** @param {string} id of a value or call, or "" for the overview */
+  show(id) {
+    const { record } = this.options;
+    for (const pane of this.panes) pane.destroy();
+    this.panes = [];
+    this.id = id;
+    this.asked += 1;
+    this.asking = this.again = false;
+    this.view = { index: [], reduce: "max_abs", at: /** @type {[number, number]} */ ([0, 0]) };
+    const value = record.values.get(id);
+    const call = record.calls.get(id);
+    const parts = value ? this.valueParts(value) : call ? this.callParts(call) : this.overviewParts();
+    this.element.replaceChildren(...parts);
+    this.element.scrollTop = 0;
+    if (value) this.refresh();
+  }
+
+  // -- a tensor -----------------------------------------------------------------------------------------------------------------
+
+  valueParts(value) {
+    const { record } = this.options;
+    const producer = record.producers.get(value.id);
+    const users = record.users.get(value.id) ?? [];
+    const facts = [
+      ["made at", placeParts(value.place)],
+      ["by", producer && [this.link(producer.id, opName(producer)), producer.node && element("span", { class: "nbx-quiet" }, producer.node)]],
+      ["formula", producer?.formulas.length && producer.formulas.map(formulaLine)],
+      ["used by", users.length && users.slice(0, 12).map((call) => this.link(call.id, opName(call)))],
+      ["version", value.version > 0 && [`${value.version}, changed in place`]],
+    ];
+    this.panes = /** @type {const} */ (["data", "grad"]).map((which) => new Pane({
+      which, theme: this.options.theme,
+      onPoint: (cell) => this.panes.forEach((pane) => pane.point(cell)),
+      onPick: (row, column) => this.pick(row, column),
+      onReduce: (reduce) => this.look({ reduce }),
+    }));
+    return [this.heading(record.label(value.id), value), factList(facts), this.sliders(value),
+      element("div", { class: "nbx-panes" }, ...this.panes.map((pane) => pane.element))];
+  }
+
+  heading(label, value) {
+    const flags = [value.is_parameter && "parameter", value.is_leaf && "leaf", value.requires_grad && "requires_grad"];
+    return element("header", { class: "nbx-heading" },
+      element("h2", { class: value.name ? null : "nbx-unnamed" }, label),
+      element("span", { class: "nbx-shape" }, formatShape(value.shape)),
+      element("span", { class: "nbx-quiet" }, value.dtype),
+      element("span", { class: "nbx-flags" }, ...flags.filter(Boolean).map((flag) =>
+        element("span", { class: `nbx-flag nbx-flag-${flag}` }, flag))));
+  }
+
+  sliders(value) {
+    const leading = value.shape.slice(0, -2);
+    if (!leading.length || value.shape.includes(0)) return "";
+    this.view.index = leading.map(() => 0);
+    return element("div", { class: "nbx-sliders" }, ...leading.map((size, dim) => {
+      const shown = element("output", {}, `0 / ${size - 1}`);
+      const slider = element("input", { type: "range", min: 0, max: size - 1, value: 0, "aria-label": `index in dimension ${dim}` });
+      slider.addEventListener("input", () => {
+        shown.textContent = `${slider.value} / ${size - 1}`;
+        this.look({ index: this.view.index.map((old, i) => (i === dim ? Number(slider.value) : old)) });
+      });
+      return element("label", {}, element("span", {}, `dim ${dim}`), slider, shown);
+    }));
+  }
+
+  look(change) {
+    Object.assign(this.view, change);
+    this.refresh();
+  }
+
+  pick(row, column) {
+    const tile = this.panes.map((pane) => pane.heatmap.seen?.tile).find(Boolean);
+    if (!tile || tile.reduce === "exact") return;
+    for (const pane of this.panes) pane.windowOpen = true;
+    this.look({ at: [row * tile.block_rows + (tile.block_rows >> 1), column * tile.block_columns + (tile.block_columns >> 1)] });
+  }
+
+  /** Show what is known now of the selected tensor, then ask for its elements. A newer wish overtakes an older answer. */
+  async refresh() {
+    const value = this.options.record.values.get(this.id);
+    if (!value) return this.refreshGradients();
+    for (const pane of this.panes) this.showKnown(pane, value);
+    if (this.asking) {
+      this.again = true;
+      return;
+    }
+    const mine = this.asked;
+    this.asking = true;
+    for (const pane of this.panes) {
+      if (!pane.wanted) continue;
+      const seen = await this.options.inspect(value.id, pane.options.which, this.view).catch(() => null);
+      if (mine !== this.asked) return;
+      if (!pane.wanted) continue; // the gradient went while we asked
+      if (seen) this.showElements(pane, value, seen);
+      else if (!pane.local) this.showNoElements(pane, this.known(pane, value));
+    }
+    this.asking = false;
+    if (this.again) {
+      this.again = false;
+      this.refresh();
+    }
+  }
+
+  known(pane, value) {
+    const state = this.options.state(value.id);
+    return pane.options.which === "grad" ? this.options.record.gradOf(value, state).grad : (state?.data ?? value.data);
+  }
+
+  showKnown(pane, value) {
+    const isGrad = pane.options.which === "grad";
+    const summary = this.known(pane, value);
+    pane.wanted = !isGrad || (summary !== null && this.isKept(value));
+    pane.local = null;
+    if (isGrad && !summary) {
+      pane.title.textContent = ".grad";
+      return pane.showMissing(this.options.record.whyNoGrad(value, this.options.state(value.id), this.options.backwardSeen()));
+    }
+    if (isGrad) pane.title.textContent = this.isKept(value) ? ".grad" : "gradient";
+    pane.local = fromSummary(value.shape, value.dtype, summary, this.view.index);
+    if (pane.local) pane.show(pane.local, this.noteFor(pane, value));
+    else if (summary) pane.showStats(summary, this.noteFor(pane, value));
+    if (!pane.wanted && !pane.local) this.showNoElements(pane, summary);
+  }
+
+  showElements(pane, value, seen) {
+    const onlyFirst = seen.fixed && seen.shape.length > 2 && "This file holds the first slice only.";
+    pane.show(seen, [this.noteFor(pane, value), onlyFirst].filter(Boolean).join(" "));
+  }
+
+  showNoElements(pane, summary) {
+    if (pane.options.which === "data" && !summary) return pane.showMissing("Its values were not recorded, and it is gone.");
+    pane.hideElements();
+    if (summary && pane.wanted) pane.note.textContent = this.options.noElements;
+  }
+
+  isKept(value) {
+    return this.options.record.gradOf(value, this.options.state(value.id)).kept;
+  }
+
+  noteFor(pane, value) {
+    return pane.options.which === "grad" && !this.isKept(value) ? "Seen in backward, not kept in .grad." : "";
+  }
+
+  // -- an operator --------------------------------------------------------------------------------------------------------------
+
+  callParts(call) {
+    const { record } = this.options;
+    const flags = [call.is_view && "view", call.in_place && "in place", !call.grad_mode && "no_grad"].filter(Boolean);
+    const scope = this.scopePath(call.scope);
+    const facts = [
+      ["made at", placeParts(call.place)],
+      ["inside", scope && [scope]],
+      ["params", call.params.length && call.params.map(([name, text]) => codeLine(`${name} = ${oneLine(text)}`))],
+      ["inputs", call.inputs.length && [this.valueTable(call.inputs)]],
+      ["outputs", call.outputs.length && [this.valueTable(call.outputs)]],
+      ["derivative", call.formulas.length && call.formulas.map(formulaLine)],
+      ["backward", this.stepLines(call)],
+      ["raised", call.error && [element("span", { class: "nbx-bad" }, call.error)]],
+    ];
+    return [
+      element("header", { class: "nbx-heading" }, element("h2", {}, opName(call)),
+        element("span", { class: "nbx-quiet" }, call.node ?? "not recorded for backward"),
+        element("span", { class: "nbx-flags" }, ...flags.map((flag) => element("span", { class: "nbx-flag" }, flag)))),
+      factList(facts),
+    ];
+  }
+
+  valueTable(ids) {
+    const { record } = this.options;
+    const rows = ids.map((id) => {
+      const value = record.values.get(id);
+      return element("tr", {}, element("td", {}, this.link(id, record.label(id))),
+        element("td", { class: "nbx-quiet" }, value ? formatShape(value.shape) : ""),
+        element("td", { class: "nbx-grad-ink", dataset: { norm: id } }, this.gradientText(id)));
+    });
+    return element("table", { class: "nbx-values" }, element("tbody", {}, ...rows));
+  }
+
+  gradientText(id) {
+    const value = this.options.record.values.get(id);
+    return `∂ ${formatNumber(value && this.options.record.normOf(this.options.record.gradOf(value, this.options.state(id)).grad))}`;
+  }
+
+  refreshGradients() {
+    for (const cell of this.element.querySelectorAll("[data-norm]")) cell.textContent = this.gradientText(cell.dataset.norm);
+  }
+
+  stepLines(call) {
+    const norms = (grads) => (grads ?? []).map((grad) => formatNumber(this.options.record.normOf(grad))).join(", ");
+    const steps = this.options.record.steps.filter((step) => step.call === call.id).slice(0, 8);
+    return steps.length && steps.map((step) =>
+      element("div", {}, `step ${step.order}`, element("span", { class: "nbx-grad-ink" },
+        `  ‖∂‖ ${norms(step.grads_in)} → ${norms(step.grads_out)}`)));
+  }
+
+  scopePath(id) {
+    const names = [];
+    for (let scope = this.options.record.scopes.get(id); scope && names.length < 20; scope = this.options.record.scopes.get(scope.parent))
+      names.unshift(oneLine(scope.name));
+    return names.join(" › ");
+  }
+
+  // -- nothing selected ---------------------------------------------------------------------------------------------------------
+
+  overviewParts() {
+    const { record } = this.options;
+    const values = [...record.values.values()];
+    const parameters = values.filter((value) => value.is_parameter || (value.is_leaf && value.requires_grad));
+    const learned = parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
+    const facts = [
+      ["tensors", [String(values.length)]],
+      ["operators", [String(record.calls.size)]],
+      ["learns", parameters.length && [...parameters.slice(0, 24).map((value) => this.link(value.id, record.label(value.id))),
+        element("span", { class: "nbx-quiet" }, plural(learned, "number"))]],
+      ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],
+    ];
+    return [
+      element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")), factList(facts),
+      element("p", { class: "nbx-quiet" }, "Choose a tensor or an operator to look inside. Arrow keys follow the edges."),
+      record.source && element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, record.source),
+    ].filter(Boolean);
+  }
+
+  link(id, text) {
+    return element("button", { type: "button", class: "nbx-link", onclick: () => this.options.onSelect(id) }, text);
+  }
+
+  destroy() {
+    this.asked += 1;
+    for (const pane of this.panes) pane.destroy();
+  }
+}
+
+function factList(facts) {
+  const rows = facts.filter(([, parts]) => parts && parts.length)
+    .map(([name, parts]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...parts)));
+  return element("dl", { class: "nbx-facts" }, ...rows);
+}
+
+function placeParts(place) {
+  if (!place) return null;
+  const where = place.source === "cell" ? `line ${place.line}` : `${place.source}, line ${place.line}`;
+  return [element("span", {}, where), place.text && codeLine(place.text)];
+}
+
+function codeLine(text) {
+  return element("code", {}, text);
+}
+
+function formulaLine([name, formula]) {
+  return element("div", { class: "nbx-formula" }, element("span", { class: "nbx-grad-ink" }, `∂ ${name}`), codeLine(formula));
+}

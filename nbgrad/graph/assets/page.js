@@ -1,0 +1,19 @@
+// The explorer in an exported file: the record, the picture and a few arrays stand in the page itself; nothing is fetched.
+
+import { Explorer } from "./explorer.js";
+import { fromPlain } from "./inspection.js";
+
+/** Start the explorer from the page's own data. */
+export function startPage() {
+  const data = JSON.parse(document.getElementById("nbgrad-data").textContent);
+  const place = document.getElementById("nbgrad-explorer");
+  place.replaceChildren();
+  const inspect = async (id, which) => {
+    const found = data.arrays[id]?.[which];
+    return found ? fromPlain(found) : null;
+  };
+  return new Explorer(place, {
+    graph: data.graph, svg: data.svg, theme: "auto", selected: "", live: {}, inspect, onSelect: () => {},
+    noElements: "Its elements are not in this file.",
+  });
+}

@@ -1,0 +1,360 @@
+// The graph picture: pan and zoom by its viewBox, hover, choice, and walking along edges with the keyboard.
+//
+// It knows the renderer's marks (nb-node, nb-edge, nb-back, nb-grad and their data-* attributes) and nothing of what they stand for.
+
+import { element, oncePerFrame, parsePicture } from "./dom.js";
+import { formatBrief } from "./format.js";
+
+const LARGEST = 8;
+const MARGIN = 14;
+
+/**
+ * @typedef {{ text: string, label: (id: string) => string, onSelect: (id: string) => void, order: (id: string) => number }} PictureOptions
+ */
+
+export class Picture {
+  /** @param {PictureOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.element = element("div", { class: "nbx-picture" });
+    this.drawing = parsePicture(options.text);
+    /** @type {SVGGElement[]} */
+    this.nodes = [];
+    /** @type {{ from: string, to: string, element: Element }[]} */
+    this.edges = [];
+    if (this.drawing) this.mount(this.drawing);
+    else this.element.append(element("p", { class: "nbx-quiet" }, "There is no picture of this graph."));
+  }
+
+  mount(drawing) {
+    const box = (drawing.getAttribute("viewBox") ?? "").split(/[\s,]+/).map(Number);
+    this.box = box.length === 4 && box.every(Number.isFinite) && box[2] > 0 && box[3] > 0 ? box : [0, 0, 300, 150];
+    for (const name of ["width", "height", "style", "preserveAspectRatio"]) drawing.removeAttribute(name);
+    drawing.setAttribute("role", "graphics-document");
+    drawing.setAttribute("aria-label", drawing.querySelector(":scope > title")?.textContent ?? "Computation graph");
+    drawing.removeAttribute("aria-labelledby");
+    drawing.querySelector(":scope > title")?.remove(); // or it would pop up wherever the pointer rests
+    for (const part of drawing.querySelectorAll(".nb-label .f-grad")) part.closest("text").classList.add("nbx-back-label");
+    this.collectEdges(drawing);
+    this.nodes = this.topological([...drawing.querySelectorAll(".nb-node")]);
+    for (const node of this.nodes) {
+      node.setAttribute("role", "button");
+      node.setAttribute("tabindex", "-1");
+    }
+    this.nodes[0]?.setAttribute("tabindex", "0");
+    this.relabel();
+    this.element.append(drawing);
+    this.listen(drawing);
+    this.redraw = oncePerFrame(() => this.applyView());
+    this.watcher = new ResizeObserver(() => (this.moved ? this.applyView() : this.fit()));
+    this.watcher.observe(this.element);
+  }
+
+  collectEdges(drawing) {
+    this.edges = [...drawing.querySelectorAll(".nb-edge")].map((edge) => ({
+      from: edge.getAttribute("data-from") ?? "", to: edge.getAttribute("data-to") ?? "", element: edge,
+    }));
+    /** @type {Map<string, string[]>} */
+    this.neighbours = new Map();
+    for (const { from, to } of this.edges) {
+      for (const [a, b] of [[from, to], [to, from]]) this.neighbours.set(a, [...(this.neighbours.get(a) ?? []), b]);
+    }
+  }
+
+  /** Every node after the ones it was made from; among those that are ready, the record's own order. */
+  topological(nodes) {
+    const byId = new Map(nodes.map((node) => [idOf(node), node]));
+    const waiting = new Map(nodes.map((node) => [idOf(node), 0]));
+    const next = new Map();
+    for (const { from, to } of this.edges) {
+      if (!byId.has(from) || !byId.has(to)) continue;
+      waiting.set(to, waiting.get(to) + 1);
+      next.set(from, [...(next.get(from) ?? []), to]);
+    }
+    const rank = (id) => this.options.order(valueOf(byId.get(id)) || id);
+    const ready = [...byId.keys()].filter((id) => !waiting.get(id));
+    const sorted = [];
+    while (ready.length) {
+      ready.sort((a, b) => rank(b) - rank(a));
+      const id = ready.pop();
+      sorted.push(byId.get(id));
+      for (const to of next.get(id) ?? []) {
+        waiting.set(to, waiting.get(to) - 1);
+        if (!waiting.get(to)) ready.push(to);
+      }
+    }
+    return sorted.length === nodes.length ? sorted : nodes;
+  }
+
+  /** Say again what each node is, after gradients changed. @param {Set<string>} [only] value ids */
+  relabel(only) {
+    for (const node of this.nodes) {
+      const id = valueOf(node) || idOf(node);
+      if (only ? !only.has(id) : node.hasAttribute("aria-label")) continue; // the renderer's own words hold until something changes
+      const label = this.options.label(id);
+      node.setAttribute("aria-label", label);
+      const title = node.querySelector(":scope > title");
+      if (title) title.textContent = label;
+    }
+  }
+
+  // -- the view ---------------------------------------------------------------------------------------------------------------
+
+  size() {
+    return [this.element.clientWidth || 300, this.element.clientHeight || 200];
+  }
+
+  /** The largest scale at which the whole graph shows, never above its natural size by much. */
+  fittingScale() {
+    const [width, height] = this.size();
+    return Math.min((width - 2 * MARGIN) / this.box[2], (height - 2 * MARGIN) / this.box[3], 1.25);
+  }
+
+  fit() {
+    if (!this.drawing) return;
+    const [x, y, width, height] = this.box;
+    this.moved = false;
+    this.view = { x: x + width / 2, y: y + height / 2, scale: Math.max(this.fittingScale(), 0.02) };
+    this.applyView();
+  }
+
+  /** After the same graph was drawn anew, stay where the reader was. @param {Picture} before */
+  keepView(before) {
+    if (!before.moved || !this.drawing || String(before.box) !== String(this.box)) return;
+    this.view = before.view;
+    this.moved = true;
+    this.applyView();
+  }
+
+  applyView() {
+    if (!this.view) return;
+    const [width, height] = this.size();
+    const { x, y, scale } = this.view;
+    this.drawing.setAttribute("viewBox", `${x - width / 2 / scale} ${y - height / 2 / scale} ${width / scale} ${height / scale}`);
+  }
+
+  /** Zoom about a point of the page, or the middle. @param {number} factor @param {{ clientX: number, clientY: number }} [at] */
+  zoom(factor, at) {
+    if (!this.view) return;
+    const smallest = Math.min(this.fittingScale(), 1) / 2;
+    const scale = Math.max(smallest, Math.min(LARGEST, this.view.scale * factor));
+    const box = this.element.getBoundingClientRect();
+    const dx = at ? at.clientX - box.left - box.width / 2 : 0;
+    const dy = at ? at.clientY - box.top - box.height / 2 : 0;
+    const change = 1 / this.view.scale - 1 / scale;
+    this.moveTo(this.view.x + dx * change, this.view.y + dy * change, scale);
+  }
+
+  moveTo(x, y, scale = this.view.scale) {
+    const [left, top, width, height] = this.box;
+    const within = (value, low, span) => Math.max(low, Math.min(low + span, value)); // the graph cannot be lost
+    this.view = { x: within(x, left, width), y: within(y, top, height), scale };
+    this.moved = true;
+    this.redraw();
+  }
+
+  /** Bring a node into view if it is not. @param {Element} node */
+  reveal(node) {
+    const box = this.element.getBoundingClientRect();
+    const there = node.getBoundingClientRect();
+    const outside = there.left < box.left || there.right > box.right || there.top < box.top || there.bottom > box.bottom;
+    if (!outside || !this.view) return;
+    const dx = there.left + there.width / 2 - box.left - box.width / 2;
+    const dy = there.top + there.height / 2 - box.top - box.height / 2;
+    this.moveTo(this.view.x + dx / this.view.scale, this.view.y + dy / this.view.scale);
+  }
+
+  // -- pointer and keys ---------------------------------------------------------------------------------------------------------
+
+  listen(drawing) {
+    drawing.addEventListener("pointerdown", (event) => this.startDrag(event));
+    drawing.addEventListener("pointerover", (event) => this.hover(nodeOf(event.target)));
+    drawing.addEventListener("pointerleave", () => this.hover(null));
+    drawing.addEventListener("focusin", (event) => {
+      const node = nodeOf(event.target);
+      if (node) {
+        this.rove(node);
+        this.hover(node);
+        this.reveal(node);
+      }
+    });
+    drawing.addEventListener("focusout", () => this.hover(null));
+    drawing.addEventListener("keydown", (event) => this.walk(event));
+    drawing.addEventListener("dblclick", (event) => !nodeOf(event.target) && this.fit());
+    // The page keeps its scrolling until the reader has taken hold of the picture or asks for zoom by the usual key.
+    this.element.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !this.held) return;
+      event.preventDefault();
+      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.002)), event);
+    }, { passive: false });
+    this.letGo = (event) => {
+      if (!this.element.contains(event.composedPath()[0])) this.held = false;
+    };
+    document.addEventListener("pointerdown", this.letGo, true);
+  }
+
+  startDrag(event) {
+    if (event.button !== 0) return;
+    this.held = true;
+    const start = { x: event.clientX, y: event.clientY, view: { ...this.view }, far: false };
+    const node = nodeOf(event.target);
+    const move = (now) => {
+      const [dx, dy] = [now.clientX - start.x, now.clientY - start.y];
+      if (!start.far && Math.hypot(dx, dy) < 4) return;
+      if (!start.far) this.drawing.setPointerCapture(event.pointerId);
+      start.far = true;
+      this.element.classList.add("nbx-dragging");
+      this.moveTo(start.view.x - dx / start.view.scale, start.view.y - dy / start.view.scale);
+    };
+    const end = (now) => {
+      for (const name of ["pointermove", "pointerup", "pointercancel"]) this.drawing.removeEventListener(name, name === "pointermove" ? move : end);
+      this.element.classList.remove("nbx-dragging");
+      if (!start.far && now.type === "pointerup") this.choose(node);
+    };
+    this.drawing.addEventListener("pointermove", move);
+    this.drawing.addEventListener("pointerup", end);
+    this.drawing.addEventListener("pointercancel", end);
+  }
+
+  /** @param {SVGGElement | null} node */
+  choose(node) {
+    this.options.onSelect(node ? valueOf(node) || idOf(node) : "");
+    if (node) node.focus({ preventScroll: true });
+  }
+
+  /** @param {KeyboardEvent} event */
+  walk(event) {
+    const node = nodeOf(event.target);
+    if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (direction) this.stepFrom(node, direction)?.focus({ preventScroll: true });
+    else if (event.key === "Home" || event.key === "End") this.nodes.at(event.key === "Home" ? 0 : -1)?.focus({ preventScroll: true });
+    else if (event.key === "Enter" || event.key === " ") this.choose(node);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** The neighbour along an edge that lies most nearly in a direction; without one there, the nearest node that does. */
+  stepFrom(node, [dx, dy]) {
+    const [x, y] = centre(node);
+    const joined = new Set(this.neighbours.get(idOf(node)));
+    let best = null;
+    let lowest = Infinity;
+    for (const other of this.nodes) {
+      if (other === node) continue;
+      const [ox, oy] = centre(other);
+      const [along, distance] = [(ox - x) * dx + (oy - y) * dy, Math.hypot(ox - x, oy - y)];
+      const isJoined = joined.has(idOf(other));
+      if (along <= 0 || along < distance * (isJoined ? 0.25 : 0.6)) continue;
+      const cost = (distance * (2 - along / distance)) / (isJoined ? 1000 : 1);
+      if (cost < lowest) [best, lowest] = [other, cost];
+    }
+    return best;
+  }
+
+  rove(node) {
+    for (const other of this.nodes) other.setAttribute("tabindex", other === node ? "0" : "-1");
+  }
+
+  // -- ink --------------------------------------------------------------------------------------------------------------------
+
+  /** Light a node, the other places where the same value stands, and its edges. @param {SVGGElement | null} node */
+  hover(node) {
+    for (const lit of this.drawing.querySelectorAll(".nbx-lit")) lit.classList.remove("nbx-lit");
+    if (!node) return;
+    const ids = new Set(this.nodes.filter((other) => same(other, node)).map(idOf));
+    for (const other of this.nodes) if (ids.has(idOf(other))) other.classList.add("nbx-lit");
+    for (const edge of this.edges) if (ids.has(edge.from) || ids.has(edge.to)) edge.element.classList.add("nbx-lit");
+  }
+
+  /** Mark the chosen value or operator. @param {string} id */
+  select(id) {
+    let first = null;
+    for (const node of this.nodes) {
+      const chosen = id !== "" && (valueOf(node) === id || idOf(node) === id);
+      node.classList.toggle("nbx-chosen", chosen);
+      if (chosen) {
+        node.setAttribute("aria-current", "true");
+        first ??= node;
+      } else node.removeAttribute("aria-current");
+    }
+    if (first) {
+      this.rove(first);
+      this.reveal(first);
+    }
+  }
+
+  /** @param {((id: string) => boolean) | null} matches null to end a search */
+  highlight(matches) {
+    this.drawing?.classList.toggle("nbx-searching", matches !== null);
+    for (const node of this.nodes) node.classList.toggle("nbx-found", matches !== null && matches(valueOf(node) || idOf(node)));
+  }
+
+  /**
+   * Write a value's gradient, the first of `texts` that fits its box, and let its node glow once. Ink only: nothing moves.
+   * @param {string} id @param {string[]} texts @param {number | string | null} norm null where there is no gradient
+   */
+  setGradient(id, texts, norm) {
+    const marked = (selector, attribute) => [...(this.drawing?.querySelectorAll(selector) ?? [])].filter((e) => e.getAttribute(attribute) === id);
+    for (const line of marked(".nb-grad", "data-grad")) writeLine(line, texts, norm);
+    for (const twin of marked(".nb-back", "data-value")) twin.classList.toggle("nbx-none", norm === null);
+    for (const label of marked(".nb-label", "data-value")) {
+      const line = label.querySelector(".nbx-back-label");
+      line?.classList.toggle("nbx-none", norm === null);
+      if (line && norm !== null) (line.querySelector("tspan") ?? line).textContent = formatBrief(norm);
+    }
+    for (const node of this.nodes) {
+      if (idOf(node) !== id || node.classList.contains("nbx-changed")) continue;
+      node.classList.add("nbx-changed");
+      node.addEventListener("animationend", () => node.classList.remove("nbx-changed"), { once: true });
+    }
+  }
+
+  destroy() {
+    this.watcher?.disconnect();
+    this.redraw?.cancel();
+    if (this.letGo) document.removeEventListener("pointerdown", this.letGo, true);
+  }
+}
+
+function writeLine(line, texts, norm) {
+  const words = line.querySelector("tspan") ?? line; // the renderer's type size and colour stand on the tspan
+  const row = line.closest(".nb-row");
+  const box = row ? line.previousElementSibling?.previousElementSibling : line.parentNode.querySelector(".nb-shape");
+  const room = row ? (box?.getBBox().width ?? 60) - 5 : (box?.getBBox().width ?? Infinity) - 22;
+  for (const text of row ? texts.slice(-1) : texts) {
+    words.textContent = text;
+    if (line.getComputedTextLength() <= room) break;
+  }
+  if (!row || box?.localName !== "rect") return;
+  // A row of a card shows the magnitude by its fill as well: the renderer's scale, a step from 1e-6 to 10.
+  const size = typeof norm === "number" && norm > 0 ? norm : null;
+  const step = size && Math.max(0, Math.min(5, Math.floor(((Math.log10(size) + 6) / 7) * 6)));
+  box.setAttribute("class", size ? `f-m${step}` : "f-zero");
+  words.setAttribute("class", size ? `f-i${step}` : "f-muted");
+}
+
+/** @param {any} target @returns {SVGGElement | null} */
+function nodeOf(target) {
+  return target?.closest?.(".nb-node") ?? null;
+}
+
+/** @param {Element | undefined} node */
+function idOf(node) {
+  return node?.getAttribute("data-id") ?? "";
+}
+
+/** @param {Element | undefined} node */
+function valueOf(node) {
+  return node?.getAttribute("data-value") ?? "";
+}
+
+function same(a, b) {
+  return a === b || (valueOf(a) !== "" && valueOf(a) === valueOf(b));
+}
+
+function centre(node) {
+  const box = node.getBoundingClientRect();
+  return [box.left + box.width / 2, box.top + box.height / 2];
+}

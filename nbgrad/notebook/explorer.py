@@ -1,0 +1,203 @@
+"""The live explorer: a widget that draws a recorded graph and looks into its tensors while they live.
+
+Two models. `GraphView` is pushed to: the record, the picture, and what changed since. `ArrayRequests` is asked: the page sends it a value's
+id and gets an inspection of the array. They are two because a kernel that is busy with a cell answers a comm from the thread that last
+published on it. Handlers only read; nothing here runs a backward pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import html
+import threading
+import time
+from dataclasses import fields
+from typing import Protocol
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+from IPython.display import display
+
+from nbgrad.graph.html import explorer_script, explorer_style
+from nbgrad.graph.records import Graph, Summary
+from nbgrad.notebook.inspect_array import inspect_array
+
+PUSH_INTERVAL = 0.05  # seconds; a thousand messages a second would make the server drop some for good
+
+
+class Source(Protocol):
+    """Where the explorer reads living tensors; made by the capture."""
+
+    def array(self, value_id: str, which: str) -> np.ndarray | None:
+        """The array of a value ("data") or of its gradient ("grad") now; None where there is none."""
+
+    def state(self) -> dict[str, dict[str, Summary | None]]:
+        """Summaries of "data" and "grad" now, for every value that is still alive."""
+
+
+class ArrayRequests(anywidget.AnyWidget):
+    """The model that answers the page's requests for arrays; it has no view."""
+
+    _esm = "export default {};"
+
+    def __init__(self, source: Source | None = None):
+        self._source = source
+        super().__init__()
+        self.on_msg(self._answer)
+
+    def _answer(self, _widget, message, _buffers):
+        if not isinstance(message, dict):
+            return
+        if message.get("kind") == "hello":
+            self.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
+        elif message.get("kind") == "array":
+            header, buffers, error = None, [], None
+            try:
+                header, buffers = self._inspect(message)
+            except Exception as fault:  # told to the reader; an unanswered request would only time out
+                error = f"{type(fault).__name__}: {fault}"
+            reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header, "error": error}
+            self.send(reply, buffers=buffers)
+
+    def _inspect(self, message):
+        which = message.get("which")
+        array = self._source.array(str(message.get("value")), which) if self._source and which in ("data", "grad") else None
+        if array is None:
+            return None, []
+        reduce = "mean" if message.get("reduce") == "mean" else "max_abs"
+        seen = inspect_array(array, _integers(message.get("index")), reduce=reduce, at=(_integers(message.get("at")) + [0, 0])[:2])
+        return seen.header, list(seen.buffers)
+
+
+class GraphView(anywidget.AnyWidget):
+    """An interactive picture of a recorded graph beside an inspector of the selected tensor.
+
+    `source` gives the living arrays; without one the record alone is shown. Call `refresh` whenever tensors may have changed.
+    """
+
+    _esm = explorer_script("widget")
+    _css = explorer_style()
+
+    graph = traitlets.Unicode(help="The record, as `Graph.to_json` writes it.").tag(sync=True)
+    svg = traitlets.Unicode(help="The picture, as the SVG renderer writes it.").tag(sync=True)
+    selected = traitlets.Unicode(help="Id of the selected value or call, or ''; both ways.").tag(sync=True)
+    live = traitlets.Dict(help="Value id -> {'data', 'grad': summary or None, 'stamp'}: what differs from the record.").tag(sync=True)
+    status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
+    theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
+    key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)
+    requests = traitlets.Instance(ArrayRequests, help="The model that answers for arrays.").tag(sync=True, **ipywidgets.widget_serialization)
+
+    def __init__(self, graph: Graph, svg: str, source: Source | None = None, **traits):
+        self._record = graph
+        self._source = source
+        self._stamp = 0
+        self._pushed_at = 0.0
+        self._planned = None
+        json = graph.to_json()
+        key = hashlib.sha256((json + svg).encode("utf-8", "replace")).hexdigest()[:16]
+        super().__init__(graph=json, svg=svg, key=key, requests=ArrayRequests(source), **traits)
+        self.on_msg(self.requests._answer)  # hosts that cannot find a second model ask this one
+        self.refresh()
+
+    def __repr__(self):
+        return f"<GraphView: {len(self._record.values)} values, {len(self._record.calls)} operators>"
+
+    def refresh(self) -> None:
+        """Show what the tensors hold now.
+
+        Cheap to call often: it reads and pushes at most about twenty times a second, and the last state always arrives, at the latest
+        when the running cell ends.
+        """
+        wait = self._pushed_at + PUSH_INTERVAL - time.monotonic()
+        if wait <= 0:
+            self.flush()
+        elif self._planned is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # no loop will come back to us: the next refresh or flush does
+                return
+            self._planned = loop.call_later(wait, self.flush)
+
+    def flush(self) -> None:
+        """Push the present state at once."""
+        if self._planned is not None:
+            self._planned.cancel()
+            self._planned = None
+        if self._source is None:
+            return
+        self._pushed_at = time.monotonic()
+        live = dict(self.live)
+        for id, now in self._source.state().items():
+            fresh = {which: _plain(now.get(which)) for which in ("data", "grad")}
+            if fresh != self._shown(id):
+                self._stamp += 1
+                live[id] = {**fresh, "stamp": self._stamp}
+        self.live = live
+
+    def _shown(self, id):
+        """What the page shows of a value now: the last push, else the record."""
+        if id in self.live:
+            return {which: self.live[id][which] for which in ("data", "grad")}
+        try:
+            value = self._record.value(id)
+        except KeyError:
+            return None
+        return {"data": _plain(value.data), "grad": _plain(value.grad) if value.grad_kept else None}
+
+    def close(self):
+        """Close both models; the static picture in the notebook comes back."""
+        if self._planned is not None:
+            self._planned.cancel()
+        self.requests.close()
+        super().close()
+
+    def show(self, text: str = "", page: str | None = None) -> None:
+        """Display the static picture and this view as two outputs of the cell, of which a reader sees one at a time.
+
+        The picture stays in the notebook file for readers without a kernel; `text` is the graph in words, and `page` is html to show in
+        place of the bare picture.
+        """
+        display(static_bundle(self._record, self.svg, self.key, text, page), raw=True)
+        display(self)
+
+
+def static_bundle(graph: Graph, svg: str, key: str, text: str = "", page: str | None = None) -> dict[str, str]:
+    """The picture as html, svg and plain text, marked with `key` for the view that hides it.
+
+    Without a `page` the html is one `<img>`, which survives the cleaning of notebooks that are not trusted; inline SVG would not.
+    """
+    return {
+        "text/html": f'<div data-nbgrad-static="{html.escape(key)}">{_image(graph, svg, text) if page is None else page}</div>',
+        "image/svg+xml": svg,
+        "text/plain": text or repr(graph),
+    }
+
+
+def _image(graph, svg, text):
+    names = ", ".join(v.name for v in graph.values if v.name) or "unnamed tensors"
+    alt = html.escape(" ".join(f"Computation graph of {names}".split()))
+    picture = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
+    image = f'<img alt="{alt}" style="max-width: 100%" src="data:image/svg+xml;base64,{picture}">'
+    words = f"<details><summary>The graph in words</summary><pre>{html.escape(text)}</pre></details>" if text else ""
+    return image + words
+
+
+def _plain(summary):
+    """A summary as the page reads it: only the fields that are not their defaults, and no infinities, which JSON lacks."""
+    if summary is None:
+        return None
+    plain = {f.name: getattr(summary, f.name) for f in fields(Summary)}
+    plain = {name: [_finite(x) for x in value] if name == "values" else _finite(value) for name, value in plain.items()}
+    return {name: value for name, value in plain.items() if value not in (None, [], 0) or name == "size" or isinstance(value, float)}
+
+
+def _finite(x):
+    return str(x) if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))) else x
+
+
+def _integers(plain):
+    return [int(i) for i in plain if isinstance(i, (int, float)) and abs(i) < 2**53] if isinstance(plain, list) else []

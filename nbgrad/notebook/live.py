@@ -1,0 +1,95 @@
+"""What a recorded graph's tensors hold now: the source that an open view reads, and the watcher that keeps it in step with later cells.
+
+Holds tensors by weak reference only, so that an open view keeps nobody's memory. Only reads; never runs a backward pass.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from .._engine import observe
+from .._engine.observe import Observer
+from ..graph.capture import Recorder
+from ..graph.summary import summarize
+
+
+class LiveTensors(Observer):
+    """The tensors behind the values of a record, as long as they live."""
+
+    def __init__(self, recorder: Recorder):
+        self._tensors = recorder.tensors()
+        self._nodes = recorder.nodes()
+        self._flowed = {}  # value id -> summary of a gradient that passed in a later backward
+        self._cache = {}  # (value id, which) -> (what it was made from, summary)
+        self._views = weakref.WeakSet()
+
+    def attach(self, view) -> None:
+        """Refresh this view whenever a backward pass ends; watching stops when the last view is gone."""
+        self._views.add(view)
+        if self not in observe.watchers:
+            observe.watchers.append(self)
+
+    def refresh(self, at_once: bool = False) -> None:
+        """Let the views show what the tensors hold now."""
+        views = list(self._views)
+        if not views:
+            self.close()
+        for view in views:
+            view.flush() if at_once else view.refresh()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self in observe.watchers:
+            observe.watchers.remove(self)
+
+    # ---- what the views read
+
+    def array(self, value_id: str, which: str) -> np.ndarray | None:
+        """The array of a value ("data") or of its `.grad` ("grad") now; None where there is none."""
+        reference = self._tensors.get(value_id)
+        tensor = None if reference is None else reference()
+        if tensor is not None and which == "grad":
+            tensor = tensor._grad
+        return None if tensor is None else tensor._array
+
+    def state(self):
+        """Summaries of "data" and "grad" now, for every value that is still alive."""
+        state = {}
+        for id, reference in self._tensors.items():
+            tensor = reference()
+            if tensor is None:
+                continue
+            kept = tensor._grad
+            grad = self._summary(id, "grad", kept) if kept is not None else self._flowed.get(id) if tensor._edge is not None else None
+            state[id] = {"data": self._summary(id, "data", tensor), "grad": grad}
+        return state
+
+    def _summary(self, id, which, tensor):
+        array = tensor._array
+        stamp = (array.__array_interface__["data"][0], array.shape, tensor._version) if array.size > 64 else None  # small: always anew
+        stamped, summary = self._cache.get((id, which), (None, None))
+        if stamp is None or stamp != stamped:
+            summary = summarize(array)
+            self._cache[id, which] = stamp, summary
+        return summary
+
+    # ---- what it hears
+
+    def wants(self, roots) -> bool:
+        """Hear of every pass while a view is open: also one that starts elsewhere may fill a leaf of ours."""
+        return bool(self._views)
+
+    def node_done(self, node, grads_in, grads_out):
+        """Note the gradient of a value whose node ran."""
+        found = self._nodes.get(node)
+        if found is not None:
+            several = type(grads_in) is list
+            for id, g in zip(found[1], grads_in if several else (grads_in,)):
+                if g is not None:
+                    self._flowed[id] = summarize(g if isinstance(g, np.ndarray | np.generic) else g._array)
+
+    def backward_end(self):
+        """Show what has changed."""
+        self.refresh()

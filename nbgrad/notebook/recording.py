@@ -1,0 +1,171 @@
+"""Recording a cell: begin, end, and what is shown then.
+
+`magic.py` says when. A fault in capture or drawing is told in one line and never touches the cell's own result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import warnings
+from dataclasses import dataclass
+
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from .._engine.modes import state
+from ..graph import render
+from ..graph.capture import Recorder
+from ..graph.html import to_html
+from ..graph.records import Graph
+
+
+@dataclass
+class Options:
+    """What the magic was asked for; `magic.py` documents each."""
+
+    backward: str | None = None
+    widget: bool = True
+    fold: bool = True
+    max_nodes: int = 150
+    direction: str = "auto"
+    values: bool = True
+    level: str = "story"
+    save: tuple[str, ...] = ()
+    name: str | None = None
+
+    def of_picture(self):
+        """The options that the renderers take."""
+        return {
+            "fold": self.fold, "max_nodes": self.max_nodes, "direction": self.direction, "values": self.values, "level": self.level,
+            "backward": self.backward,
+        }  # fmt: skip
+
+
+class Recording:
+    """One cell being recorded."""
+
+    def __init__(self, options: Options, source: str, cell: str | None, depth: int = 0):
+        self.options, self.source, self.cell, self.depth = options, source, cell, depth
+        self.recorder = Recorder()
+        self._before = state.mode.observer
+        state.mode.observer = self.recorder
+
+    def stop(self) -> None:
+        """Hear no more."""
+        if state.mode.observer is self.recorder:
+            state.mode.observer = self._before
+
+    def graph(self, namespace) -> Graph:
+        """The record, with the names of this namespace."""
+        return self.recorder.graph(namespace, self.source, self.cell)
+
+
+def show(recording: Recording, namespace, remember) -> Graph | None:
+    """Make the record of a finished recording, save and display it as its options say; `remember` is told of a live view's source.
+
+    Returns the record, or None where nothing was computed.
+    """
+    options = recording.options
+    graph = recording.graph(namespace)
+    if options.name:
+        namespace[options.name] = graph
+    if not graph.calls:
+        print("%%autograd: this cell ran no operator on tensors, so there is no graph to draw")
+        return graph
+    if options.backward is not None and not _has(graph, options.backward):
+        print(f"%%autograd --backward {options.backward}: no value of this graph is called so; it has {_names(graph)}. Showing all of it.")
+        options.backward = None
+    text = render.to_text(graph, **options.of_picture())
+    svg = render.to_svg(graph, **options.of_picture())
+    for path in options.save:
+        save(graph, svg, path, options)
+    view = _view(graph, svg, recording, remember) if options.widget else None
+    if view is None:
+        display(Picture(graph, svg, text))
+    else:
+        view.show(text)
+    return graph
+
+
+def _view(graph, svg, recording, remember):
+    """The live view, or None where this host shows no widgets."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if getattr(shell, "kernel", None) is None:  # a terminal: text is what it can show
+        return None
+    try:
+        from .explorer import GraphView
+        from .live import LiveTensors
+
+        source = LiveTensors(recording.recorder)
+        view = GraphView(graph, svg, source)
+    except Exception as error:  # widgets missing or broken: the picture still stands
+        warnings.warn(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})", stacklevel=2)
+        return None
+    source.attach(view)
+    remember(source)
+    return view
+
+
+class Picture:
+    """A drawn graph for hosts without widgets: picture, table and text in one output."""
+
+    def __init__(self, graph: Graph, svg: str, text: str):
+        self._graph, self._svg, self._text = graph, svg, text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        from .explorer import static_bundle
+
+        return static_bundle(self._graph, self._svg, self._text, "")
+
+    def __repr__(self):
+        return self._text
+
+
+SUFFIXES = (".svg", ".dot", ".html", ".json", ".txt")
+
+
+def save(graph: Graph, svg: str, path: str, options: Options) -> None:
+    """Write a graph to a file; the ending says as what."""
+    target = pathlib.Path(path).expanduser()
+    kind = target.suffix.lower()
+    if kind == ".svg":
+        content = svg
+    elif kind == ".dot":
+        content = render.to_dot(graph, **options.of_picture())
+    elif kind == ".html":
+        content = to_html(graph, svg)
+    elif kind == ".json":
+        content = graph.to_json()
+    else:
+        content = render.to_text(graph, **options.of_picture())
+    try:
+        target.write_text(content, encoding="utf-8")
+    except OSError as error:
+        print(f"%%autograd --save {path}: not written, {error.strerror or error}")
+
+
+def check_save(path: str) -> None:
+    """Raise `UsageError` for a file name whose ending says nothing."""
+    if pathlib.Path(path).suffix.lower() not in SUFFIXES:
+        raise UsageError(f"%%autograd --save {path}: the name must end in one of {', '.join(SUFFIXES)}")
+
+
+def _has(graph, name):
+    return graph.named(name) is not None or any(v.id == name for v in graph.values)
+
+
+def _names(graph):
+    names = list(dict.fromkeys(v.name for v in graph.values if v.name))
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "no named values"
+
+
+@contextlib.contextmanager
+def told(what: str):
+    """Turn a fault of ours into one line of warning: the cell's own result stands."""
+    try:
+        yield
+    except Exception as error:
+        warnings.warn(f"nbgrad could not {what} ({type(error).__name__}: {error}); the cell itself is not affected", stacklevel=3)

@@ -1,0 +1,19 @@
+"""What all tests share: PyTorch beside us or a clear word that it is missing, and the order in which kinds of test run."""
+
+import os
+
+import pytest
+
+
+def pytest_configure(config):
+    """With NBGRAD_REQUIRE_TORCH=1 no test may skip for want of PyTorch."""
+    if os.environ.get("NBGRAD_REQUIRE_TORCH") == "1":
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise pytest.UsageError(f"NBGRAD_REQUIRE_TORCH=1, but PyTorch cannot be imported: {error}") from None
+
+
+def pytest_collection_modifyitems(items):
+    """Browser tests last: Playwright leaves an event loop running in the thread, and tests that start one of their own would fail."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
