@@ -5,19 +5,23 @@ Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.n
 
 # one name a line, so that a new topic is one line
 from . import (  # noqa: F401
+    activation,
     choice,
     comparison,
     conversion,
     creation,
     cumulative,
+    distance,
     einsum,
     elementary,
     gathering,
     indexing,
     joining,
     layers,
+    loss,
     masking,
     matmul,
+    normalization,
     pointwise,
     random,
     rearrange,
