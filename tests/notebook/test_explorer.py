@@ -133,7 +133,9 @@ def test_what_is_not_there_is_answered_with_not_found(message):
     assert reply["found"] is False and reply["header"] is None and buffers == []
 
 
-@pytest.mark.parametrize("message", [{"index": "abc"}, {"at": [1e300, "x"]}, {"at": []}, {"index": [float("nan"), None]}, {"reduce": 7}])
+@pytest.mark.parametrize(
+    "message", [{"index": "abc"}, {"at": [1e300, "x"]}, {"at": []}, {"index": [float("nan"), None]}, {"reduce": 7}]
+)
 def test_odd_requests_are_answered_all_the_same(message):
     [(reply, _)] = ask(OneTensor(), **message)
     assert reply["found"]
@@ -154,10 +156,18 @@ def test_a_fault_while_reading_is_answered_not_raised():
     assert reply["found"] is False and reply["error"] == "RuntimeError: gone"
 
 
+def test_the_view_itself_answers_in_hosts_that_cannot_find_the_second_model():
+    view = GraphView(graph(), SVG, OneTensor())
+    sent = []
+    view.send = lambda content, buffers=None: sent.append(content)
+    view._handle_custom_msg({"kind": "array", "request": "r1", "value": "t0", "which": "data"}, [])
+    assert [(m["request"], m["found"]) for m in sent] == [("r1", True)]
+
+
 def test_static_bundle_survives_cleaning_and_escapes_names():
     bundle = static_bundle(Graph((Value("t0", (), "float32", name='"><script>'),)), SVG, "k", "<t0>")
     assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
-    assert "<script" not in bundle["text/html"] and "data-nbgrad-static=\"k\"" in bundle["text/html"]
+    assert "<script" not in bundle["text/html"] and 'data-nbgrad-static="k"' in bundle["text/html"]
     assert "&lt;t0&gt;" in bundle["text/html"] and "<svg" not in bundle["text/html"]
 
 

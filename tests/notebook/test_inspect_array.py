@@ -115,7 +115,13 @@ def test_window_of_exact_values_follows_the_place_asked_for():
 
 @pytest.mark.parametrize(
     ("array", "rows", "columns"),
-    [(np.float32(3), 1, 1), (np.zeros(0), 1, 0), (np.zeros((0, 4)), 0, 4), (np.zeros((3, 0, 4)), 0, 4), (np.zeros((0, 2, 2)), None, None)],
+    [
+        (np.float32(3), 1, 1),
+        (np.zeros(0), 1, 0),
+        (np.zeros((0, 4)), 0, 4),
+        (np.zeros((3, 0, 4)), 0, 4),
+        (np.zeros((0, 2, 2)), None, None),
+    ],
 )
 def test_scalars_and_empty_arrays(array, rows, columns):
     header = inspect_array(array).header

@@ -60,7 +60,9 @@ def test_numbers_in_the_cells_are_the_array(explore):
     page = explore(selected="t2")
     want = lesson.lesson_arrays()["t2"]["grad"]
     for (i, j), x in np.ndenumerate(want):
-        assert float(pane(page, "grad").locator(f"td[data-cell='{i},{j}']").inner_text().replace("−", "-")) == pytest.approx(x, rel=0.01)
+        assert float(pane(page, "grad").locator(f"td[data-cell='{i},{j}']").inner_text().replace("−", "-")) == pytest.approx(
+            x, rel=0.01
+        )
 
 
 def test_pointing_at_a_cell_reads_out_the_same_cell_of_both_sides(explore):
@@ -218,7 +220,14 @@ def test_tab_enters_the_graph_once_and_arrows_follow_edges(explore):
     page = explore()
     assert page.locator(".nb-node[tabindex='0']").count() == 1
     node(page, "t0").focus()
-    walk = [("ArrowRight", "c0"), ("ArrowUp", "t2"), ("ArrowDown", "c0"), ("ArrowRight", "c1"), ("ArrowRight", "t5"), ("ArrowLeft", "c1")]
+    walk = [
+        ("ArrowRight", "c0"),
+        ("ArrowUp", "t2"),
+        ("ArrowDown", "c0"),
+        ("ArrowRight", "c1"),
+        ("ArrowRight", "t5"),
+        ("ArrowLeft", "c1"),
+    ]
     for key, want in walk:
         page.keyboard.press(key)
         assert focused(page) == want, key
@@ -254,7 +263,9 @@ def test_zoom_by_keys_and_fit(explore):
     node(page, "t0").focus()
     whole = view_box(page)
     page.keyboard.press("+")
-    page.wait_for_function("whole => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[2]) < whole", arg=whole[2])
+    page.wait_for_function(
+        "whole => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[2]) < whole", arg=whole[2]
+    )
     page.keyboard.press("0")
     assert view_box(page) == whole
 
@@ -267,7 +278,9 @@ def test_drag_pans_and_does_not_select(explore):
     page.mouse.down()
     page.mouse.move(box["x"] - 80, box["y"] + 20, steps=4)
     page.mouse.up()
-    page.wait_for_function("x => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[0]) > x", arg=before[0])
+    page.wait_for_function(
+        "x => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[0]) > x", arg=before[0]
+    )
     expect(inspector(page).locator("h2")).to_have_text("Graph")
 
 
@@ -282,7 +295,9 @@ def test_wheel_scrolls_the_page_until_the_picture_is_held(explore):
     page.evaluate("scrollTo(0, 0)")
     page.locator(".nbx-picture").click(position={"x": 5, "y": 5})
     page.mouse.wheel(0, -240)
-    page.wait_for_function("w => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[2]) < w", arg=before[2])
+    page.wait_for_function(
+        "w => Number(document.querySelector('.nbgrad').getAttribute('viewBox').split(' ')[2]) < w", arg=before[2]
+    )
     assert page.evaluate("scrollY") == 0
 
 
@@ -322,12 +337,16 @@ def test_a_new_record_replaces_the_view(explore):
     page = explore(Graph((Value("t0", (), "float32", name="only"),)), svg="")
     expect(page.get_by_test_id("explorer")).to_contain_text("There is no picture")
     graph = lesson.lesson_graph()
-    page.evaluate("([g, s]) => { H.model.receive('graph', g); H.model.receive('svg', s); }", [graph.to_json(), lesson.lesson_svg(graph)])
+    page.evaluate(
+        "([g, s]) => { H.model.receive('graph', g); H.model.receive('svg', s); }", [graph.to_json(), lesson.lesson_svg(graph)]
+    )
     expect(node(page, "t2")).to_be_visible()
     expect(page.get_by_test_id("explorer")).to_have_count(1)
 
 
-@pytest.mark.parametrize("name", ['<script>window.bad = 1</script>', '"><img src=x onerror="window.bad=1">', "a&b", "two\nlines", "\u2028"])
+@pytest.mark.parametrize(
+    "name", ["<script>window.bad = 1</script>", '"><img src=x onerror="window.bad=1">', "a&b", "two\nlines", "\u2028"]
+)
 def test_names_are_text(explore, name):
     page = explore(lesson.lesson_graph(x_name=name), selected="t0")
     expect(inspector(page).locator("h2")).to_have_text(" ".join(name.split()))
