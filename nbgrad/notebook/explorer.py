@@ -143,8 +143,13 @@ class GraphView(anywidget.AnyWidget):
         if self._source is None:
             return
         self._pushed_at = time.monotonic()
+        try:
+            state = self._source.state()
+        except Exception as fault:  # the reader's cell must not fail for the picture beside it
+            self.status = f"not live any more: {type(fault).__name__}: {fault}"
+            return
         live = dict(self.live)
-        for id, now in self._source.state().items():
+        for id, now in state.items():
             fresh = {which: _plain(now.get(which)) for which in ("data", "grad")}
             if fresh != self._shown(id):
                 self._stamp += 1
