@@ -9,6 +9,8 @@ const MOST_NUMBERS = 64;
 const MOST_COLUMNS = 8; // of numbers side by side
 const HEIGHT = 200;
 const CELL = 26;
+const MOST_SPOTS = 400;
+const SPOT = 3.5; // radius
 
 /**
  * @typedef {{ theme: () => "light" | "dark", name: string, onPoint: (row: number, column: number) => void, onLeave: () => void,
@@ -201,19 +203,28 @@ export class Heatmap {
     if (this.cursor) this.outline(pen, tile, ratio);
   }
 
+  /** NaN and Inf get a hatch; in a map of tiny cells, where a few would be lost, a spot that can be seen. */
   hatchMissing(pen, tile) {
+    const missing = [...tile.data.keys()].filter((k) => !Number.isFinite(tile.data[k]));
     const [w, h] = [this.canvas.width / tile.columns, this.canvas.height / tile.rows];
-    if (w < 5 || h < 5) return;
-    pen.strokeStyle = `rgb(${scaleOf(this.options.theme()).zero.join(" ")})`;
+    const scale = scaleOf(this.options.theme());
+    const tiny = w < 5 || h < 5;
+    if (tiny && missing.length > MOST_SPOTS) return;
+    pen.strokeStyle = `rgb(${scale.zero.join(" ")})`;
+    pen.fillStyle = `rgb(${scale.nan.join(" ")})`;
     pen.lineWidth = 1.5;
-    tile.data.forEach((x, k) => {
-      if (Number.isFinite(x)) return;
+    for (const k of missing) {
       const [left, top] = [(k % tile.columns) * w, Math.floor(k / tile.columns) * h];
       pen.beginPath();
-      pen.moveTo(left, top + h);
-      pen.lineTo(left + w, top);
+      if (tiny) {
+        pen.arc(left + w / 2, top + h / 2, SPOT * (globalThis.devicePixelRatio || 1), 0, 7);
+        pen.fill();
+      } else {
+        pen.moveTo(left, top + h);
+        pen.lineTo(left + w, top);
+      }
       pen.stroke();
-    });
+    }
   }
 
   outline(pen, tile, ratio) {

@@ -132,8 +132,9 @@ export class Inspector {
   }
 
   pick(row, column) {
-    const tile = this.panes.map((pane) => pane.heatmap.seen?.tile).find(Boolean);
-    if (!tile || tile.reduce === "exact") return;
+    const seen = this.panes.map((pane) => pane.heatmap.seen).find(Boolean);
+    if (!seen || seen.fixed || seen.tile.reduce === "exact") return;
+    const { tile } = seen;
     for (const pane of this.panes) pane.windowOpen = true;
     this.look({ at: [row * tile.block_rows + (tile.block_rows >> 1), column * tile.block_columns + (tile.block_columns >> 1)] });
   }

@@ -152,6 +152,25 @@ def test_gradients_appear_and_are_announced(explore):
     expect(page.get_by_test_id("announcer")).to_have_text("gradient set to None: w")
 
 
+def test_a_row_of_a_card_shows_the_magnitude_by_its_fill(explore):
+    row = (
+        '<g class="nb-node nb-parameter nb-row" data-id="t2" data-value="t2"><rect width="60" height="18"/><rect id="cell" class="f-zero" '
+        'x="60" width="60" height="18"/><text y="13">w</text><text class="nb-grad" data-grad="t2" x="118" y="13" text-anchor="end">'
+        '<tspan class="f-muted" font-size="10">∂ –</tspan></text></g>'
+    )
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad" viewBox="0 0 120 18">{row}</svg>'
+    page = explore(lesson.lesson_graph(backward=False), svg=svg)
+    push(page, {"t2": {"data": None, "grad": NORM2, "stamp": 1}})
+    expect(page.locator("[data-grad=t2] tspan")).to_have_text("∂ 2.0")
+    expect(page.locator("[data-grad=t2] tspan")).to_have_class("f-i5")
+    expect(page.locator("#cell")).to_have_class("f-m5")
+    push(page, {"t2": {"data": None, "grad": {"size": 15, "norm": 0, "zeros": 15}, "stamp": 2}})
+    expect(page.locator("[data-grad=t2] tspan")).to_have_text("∂ 0.0")
+    expect(page.locator("#cell")).to_have_class("f-zero")
+    push(page, {"t2": {"data": None, "grad": {"size": 15, "nan": 1}, "stamp": 3}})
+    expect(page.locator("[data-grad=t2] tspan")).to_have_text("∂ NaN")
+
+
 def test_gradient_set_to_none_since_the_record(explore):
     page = explore(selected="t2")
     push(page, {"t2": {"data": None, "grad": None, "stamp": 1}})
