@@ -1,0 +1,1 @@
+"""The notebook layer: the only place for IPython, ipywidgets and anywidget."""
