@@ -16,7 +16,7 @@ def transpose(self, dim0, dim1):
     return self if self.ndim == 0 else np.swapaxes(self, dim0, dim1)
 
 
-@primitive(vjp={"self": lambda grad, self_shape: grad}, view=True, varargs="size")
+@primitive(vjp={"self": lambda grad, self_shape: grad}, view=True, varargs="size", namespace=())
 def expand(self, size):
     """Repeat dimensions of size 1 without copying; -1 keeps a size. New dimensions come first. A view."""
     lead = len(size) - self.ndim
