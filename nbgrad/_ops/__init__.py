@@ -4,9 +4,28 @@ Importing this package fills the registry; the public faces (`nbgrad`, `nbgrad.n
 """
 
 from .._engine.op import NAMES
-from . import choice, comparison, conversion, creation, cumulative, elementary, pointwise, reduction, shape, special, statistics
 
-__all__ = ["choice", "comparison", "conversion", "creation", "cumulative", "elementary", "pointwise", "reduction", "shape", "special", "statistics"]
+# one name a line, so that a new topic is one line
+from . import (  # noqa: F401
+    choice,
+    comparison,
+    conversion,
+    creation,
+    cumulative,
+    elementary,
+    gathering,
+    indexing,
+    joining,
+    masking,
+    pointwise,
+    rearrange,
+    reduction,
+    selection,
+    shape,
+    special,
+    splitting,
+    statistics,
+)
 
 # Torch offers these in-place twins as functions too; the others are methods only, and no public name may be one that torch does not have.
 _FUNCTIONS = frozenset(

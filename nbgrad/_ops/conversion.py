@@ -162,6 +162,8 @@ def copy_(self, other, non_blocking=False):
 
 
 def _check_source(self, other):
+    if errors.broadcast([self.shape, np.shape(other)]) is not None:
+        raise errors.broadcast([self.shape, np.shape(other)])
     if isinstance(other, np.ndarray) and other.shape != self.shape and other.ndim >= self.ndim:
         extra = other.ndim - self.ndim
         if other.ndim > self.ndim or any(m != n and m != 1 and n == 1 for m, n in zip(other.shape[extra:], self.shape)):
@@ -178,15 +180,23 @@ def _filled_value(self, value):
     if isinstance(value, np.ndarray):
         if value.ndim:
             raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-        value = value[()]
-    if self.dtype.kind in "iu" and not isinstance(value, np.generic):
-        limits = np.iinfo(self.dtype)
-        if value != value or not (limits.min if limits.min else -limits.max) <= value <= limits.max:
-            raise RuntimeError(f"value cannot be converted to type {self.dtype.name} without overflow")
-        value = int(value) % (limits.max + 1) if self.dtype.kind == "u" else int(value)
-    if self.dtype.kind != "c" and isinstance(value, (complex, np.complexfloating)):
-        raise RuntimeError(f"value cannot be converted to type {self.dtype.name} without overflow")
-    return value
+        return value.astype(self.dtype)
+    return checked_number(self.dtype, value)
+
+
+_C_NAMES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int", "int16": "int16_t", "int8": "int8_t", "uint8": "uint8_t"}
+
+
+def checked_number(kind, value):
+    """A Python number that elements of a type are to be set to; raises PyTorch's `RuntimeError` where it does not fit."""
+    if kind.kind not in "cb" and isinstance(value, complex):
+        raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        if value != value or not (limits.min or -limits.max) <= value <= limits.max:
+            raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
+        return int(value) % (limits.max + 1) if kind.kind == "u" else int(value)
+    return bool(value) if kind.kind == "b" else value
 
 
 def _fill_node(first):

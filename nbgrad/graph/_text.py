@@ -86,8 +86,9 @@ def number(x: float | int | bool | str | None) -> str:
     if math.isinf(x):
         return "Inf" if x > 0 else "−Inf"
     if x == 0 or 1e-3 <= abs(x) < 1e6:
+        x = float(f"{x:.3g}")
         digits = max(0, 2 - (math.floor(math.log10(abs(x))) if x else 0))
-        text = f"{float(f'{x:.3g}'):.{digits}f}"
+        text = f"{x:.{digits}f}"
         if text.endswith("0") and digits > 0:
             text = text[:-1].rstrip(".")  # two digits of 0.60 say as much as three
     else:

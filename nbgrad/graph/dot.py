@@ -17,7 +17,7 @@ _OURS = re.compile(r"[tcgs][0-9]+(@[cg][0-9]+)?")
 
 def dot_text(picture: Picture) -> str:
     """Write a picture as DOT."""
-    across = picture.direction == "LR"
+    across, apart = picture.direction == "LR", _needs_clusters(picture)
     beside = any(n.beside for n in picture.nodes)
     side = (0.42 if across else 0.66) if beside else 0.36
     out = [
@@ -32,30 +32,46 @@ def dot_text(picture: Picture) -> str:
         children.setdefault(cluster.parent, []).append(cluster)
     for node in picture.nodes:
         inside.setdefault(node.scope, []).append(node)
-    _scope(out, None, children, inside, "  ")
+    _scope(out, None, children, inside, "  ", apart)
     seen = set()
     for e in picture.edges:
-        out.append(_edge(e, across, above=e.target in seen))
+        out.append(_edge(e, across, turned=(e.target in seen) != (across and apart)))
         if e.beside:
             seen.add(e.target)
     out.append("}")
     return "\n".join(out) + "\n"
 
 
-def _scope(out, scope, children, inside, indent):
+def _needs_clusters(picture):
+    """Whether leaves beside different operators may meet in one rank, where only a cluster keeps each leaf at its operator."""
+    if picture.direction == "TB":
+        return True
+    depth, with_leaves = {}, set()
+    for e in picture.edges:
+        if e.beside:
+            with_leaves.add(e.target)
+        else:
+            depth[e.target] = max(depth.get(e.target, 0), depth.get(e.source, 0) + 1)
+    return len({depth.get(id, 0) for id in with_leaves}) < len(with_leaves)
+
+
+def _scope(out, scope, children, inside, indent, apart):
     for node in inside.get(scope, ()):
         out.append(indent + _node(node))
-    same = {}
+    together = {}
     for node in inside.get(scope, ()):
         if node.beside:
-            same.setdefault(node.beside, []).append(node.id)
-    for op, leaves in same.items():
-        out.append(f"{indent}{{rank=same; {_id(op)}; {'; '.join(map(_id, leaves))}}}")
+            together.setdefault(node.beside, []).append(node.id)
+    for op, leaves in together.items():
+        same = f"{{rank=same; {_id(op)}; {'; '.join(map(_id, leaves))}}}"
+        if apart:
+            same = f'subgraph "cluster_beside_{dot_id(op)}" {{graph [peripheries=0 margin=2 label=""]; {same}}}'
+        out.append(indent + same)
     for cluster in children.get(scope, ()):
         out.append(f'{indent}subgraph "cluster_{dot_id(cluster.id)}" {{')
         out.append(f'{indent}  graph [label={_html(cluster.label)} labeljust=l style="rounded,filled" margin=12 '
                    f'fillcolor="{_light("group")}" color="{_light("group-line")}"];')
-        _scope(out, cluster.id, children, inside, indent + "  ")
+        _scope(out, cluster.id, children, inside, indent + "  ", apart)
         out.append(indent + "}")
 
 
@@ -89,18 +105,22 @@ def _lines(node):
 
 
 def _card(node):
-    head = "".join(_font(s.text, s.role, node.kind) for s in node.lines[0])
-    ground = _light("group" if node.kind == "group" else "op")
-    rows = [f'<tr><td colspan="2" align="left" cellpadding="5" bgcolor="{ground}">{head}</td></tr>']
+    cell, wide = round(row_grad_width()), round(node.width)
+    ground = _light("op" if node.kind == "op" else "group" if node.kind == "group" else "paper")
+    rows = []
+    for line in node.lines:
+        head = "&#160;" + "".join(_font(s.text, s.role, node.kind) for s in line)
+        high = round((node.height - ROW * len(node.rows)) / len(node.lines))
+        rows.append(f'<tr><td colspan="2" align="left" fixedsize="true" width="{wide}" height="{high}" bgcolor="{ground}">{head}</td></tr>')
     for row in node.rows:
         step = palette.magnitude(row.norm)
         fill, ink = (palette.SCALE[step][0], palette.SCALE_INK[step][0]) if step is not None else (_light("zero"), _light("ink"))
-        rows.append(f'<tr><td align="left" cellpadding="3" bgcolor="{_light("parameter")}">{_font(row.name, "name", "", SMALL)}'
-                    f'{_font("  " + row.shape, "muted", "")}</td><td align="right" cellpadding="3" bgcolor="{fill}" '
-                    f'width="{round(row_grad_width())}"><font point-size="{SMALL}" color="{ink}">{_escape(row.grad)}</font></td></tr>')
-    high, wide = round(node.height), round(node.width)
-    return (f'<<table border="1" color="{ground}" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" height="{high}">'
-            f'{"".join(rows)}</table>>')
+        name = _font(row.name, "name", "", SMALL) if row.name else ""
+        rows.append(f'<tr><td align="left" fixedsize="true" width="{wide - cell}" height="{round(ROW)}" bgcolor="{_light("parameter")}">'
+                    f'&#160;{name}{_font("  " + row.shape, "muted", "")}</td>'
+                    f'<td align="right" fixedsize="true" width="{cell}" height="{round(ROW)}" bgcolor="{fill}">'
+                    f'<font point-size="{SMALL}" color="{ink}">{_escape(row.grad)}&#160;</font></td></tr>')
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{"".join(rows)}</table>>'
 
 
 def _font(text, role, kind, size=None):
@@ -113,20 +133,21 @@ def _font(text, role, kind, size=None):
     return f'<font point-size="{SMALL}" color="{colour}">{_escape(text)}</font>'
 
 
-def _edge(edge: Edge, across: bool, above: bool) -> str:
+def _edge(edge: Edge, across: bool, turned: bool) -> str:
     attributes = [f'id="{edge.id}"']
     if edge.cut:
         attributes.append("style=dotted arrowhead=empty")
     ends = [_id(edge.source), _id(edge.target)]
     if edge.beside:
-        if above:
+        if turned:
             attributes.append("dir=back")
             ends.reverse()
     elif edge.label_rows:
-        rows = [f"<tr><td>{_escape(t)}</td></tr>" for t in (edge.label, edge.cut and "✂ " + edge.cut) if t]
+        lead = "" if across else "&#160;&#160;"  # off the line, which passes on the left
+        rows = [f'<tr><td align="left">{lead}{_escape(t)}</td></tr>' for t in (edge.label, edge.cut and "✂ " + edge.cut) if t]
         if edge.room:
-            back = "" if edge.back is None else f'<font color="{_light("grad")}">{_escape(_text.number(edge.back))}</font>'
-            rows.append(f"<tr><td>{back}</td></tr>")
+            back = "" if edge.back is None or edge.shared else f'<font color="{_light("grad")}">{lead}{_escape(_text.number(edge.back))}</font>'
+            rows.append(f'<tr><td align="left">{back}</td></tr>')
         wide, high = round(edge.label_width + (6 if across else 15)), 13 * edge.label_rows
         attributes.append(f'label=<<table border="0" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" '
                           f'height="{high}">{"".join(rows)}</table>>')
@@ -147,7 +168,8 @@ def _html(text):
 
 
 def _escape(text):
-    return _text.escape(text).replace("\\", "&#92;").replace("  ", "&#160; ")
+    # Graphviz reads \\N and \\G as the names of the node and the graph even here: a word joiner keeps the letter apart
+    return _text.escape(text).replace("\\", "&#92;&#8288;").replace("  ", "&#160; ")
 
 
 def _light(role):

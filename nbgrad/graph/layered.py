@@ -2,48 +2,23 @@
 
 `layout.py` calls `layered` where no Graphviz is found. It knows a `Picture`'s sizes and edges and returns positions; it draws nothing.
 
-The method is Sugiyama's: longest-path ranks, stand-in points where an edge passes a rank, barycentre sweeps against crossings, then blocks
-of items that shall stand in one line (the longest path first, so that the main spine is straight) moved towards their neighbours. A cluster
-is laid out alone and then placed as one box with ports on its border, so that clusters never overlap. `r` runs along the flow and `u`
-across it; only the last step knows which of them is x.
+A cluster is laid out alone and then placed as one box with ports on its border, so that clusters never overlap; `ranks.py` places the items
+of one level. `r` runs along the flow and `u` across it; only the last step knows which of them is x.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 from . import _text
 from .picture import SIDE_GAP, Picture
+from .ranks import Item, align, assign_ranks, order_ranks
 
-GAP_U = {"LR": 26.0, "TB": 26.0}  # between neighbours in a rank
 GAP_R = {"LR": 15.0, "TB": 13.0}  # on each side of the half rank in which labels stand
 PAD, HEADING = 14.0, 22.0  # of a cluster
 ARROW = 9.0
 SIDE = {"LR": SIDE_GAP, "TB": SIDE_GAP + 14}
-
-
-@dataclass(eq=False, slots=True)
-class _Item:
-    """Something that takes room in one rank of one level: a node, a cluster, a port, or an edge that passes."""
-
-    id: str
-    lo: float = 0.0
-    hi: float = 0.0
-    thick: float = 0.0
-    rank: int = 0
-    kind: str = "node"  # "node", "cluster", "in", "out", "bend"
-    ports: dict = field(default_factory=dict)  # where edges meet a cluster, across
-    before: list = field(default_factory=list)  # (item, port here, port there)
-    after: list = field(default_factory=list)
-    place: int = 0
-    block: int = -1
-    offset: float = 0.0
-    u: float = 0.0
-    r: float = 0.0
-    depth: int = 0
-    height: int = 0
-    through: float = 0.0  # how thick the rank is that an edge passes here
 
 
 @dataclass(eq=False, slots=True)
@@ -119,20 +94,20 @@ class _Layered:
         for a, b, e in parts:
             for key in (a, b):
                 if key[0] in ("in", "out") and key not in items:
-                    items[key] = _Item(key[1], kind=key[0])
+                    items[key] = Item(key[1], kind=key[0])
             key = (a, b, e.source if a[0] == "cluster" or b[0] == "cluster" else "")
             links.setdefault(key, (items[a].ports.get(("out", e.source), 0.0), items[b].ports.get(("in", e.source), 0.0)))
             if a[0] != "in" and b[0] != "out" and e.label_rows:  # an edge that crosses borders has its label outside of them
                 labels[key] = max(labels.get(key, (0, 0)), (e.label_width, e.label_rows))
-        _rank(items, [(a, b) for a, b, _ in links])
+        assign_ranks(items, [(a, b) for a, b, _ in links])
         chains = self.bend(items, links, labels)
-        ranks = _order(items, chains)
-        _align(ranks, self.flow)
+        ranks = order_ranks(items, chains)
+        align(ranks)
         return self.measure(_Level(items, chains, ranks))
 
     def node_item(self, node):
         r, u = (node.width, node.height) if self.flow == "LR" else (node.height, node.width)
-        item = _Item(node.id, u / 2, u / 2, r)
+        item = Item(node.id, u / 2, u / 2, r)
         for n, leaf in enumerate(self.beside.get(node.id, ())):
             r, u = (leaf.width, leaf.height) if self.flow == "LR" else (leaf.height, leaf.width)
             item.thick = max(item.thick, r)
@@ -151,7 +126,7 @@ class _Layered:
         else:
             level.hi = max(level.hi, room - level.lo)
         ports = {(key[0], key[1]): item.u for key, item in level.items.items() if item.kind in ("in", "out")}
-        return _Item(id, level.lo, level.hi, level.thick, kind="cluster", ports=ports)
+        return Item(id, level.lo, level.hi, level.thick, kind="cluster", ports=ports)
 
     def bend(self, items, links, labels):
         """Put a stand-in into every rank that an edge passes, and the room for its label into the first."""
@@ -162,14 +137,14 @@ class _Layered:
             low, high = (b, a) if flipped else (a, b)
             chain = [low]
             for rank in range(low.rank + 1, high.rank):
-                chain.append(_Item("", 0.5, 0.5, rank=rank, kind="bend"))
+                chain.append(Item("", 0.5, 0.5, rank=rank, kind="bend"))
             chain.append(high)
             if key in labels and len(chain) > 2:
                 width, rows = labels[key]
                 first = chain[-2 if flipped else 1]
                 first.lo, first.hi, first.thick = (15.0, 15.0, width + 6) if self.flow == "LR" else (2.0, width + 15, rows * 13.0)
             first_port, last_port = (in_port, out_port) if flipped else (out_port, in_port)
-            for i, (p, q) in enumerate(zip(chain, chain[1:])):
+            for i, (p, q) in enumerate(pairwise(chain if low.rank < high.rank else ())):  # a cycle of clusters can end in one rank
                 at_p, at_q = first_port if i == 0 else 0.0, last_port if i == len(chain) - 2 else 0.0
                 p.after.append((q, at_p, at_q))
                 q.before.append((p, at_q, at_p))
@@ -211,8 +186,7 @@ class _Layered:
                 elif kind == "node":
                     centres[id] = (u0 + item.u, r0 + item.r)
                     self.place_beside(id, centres)
-        curves, labels = {}, {}
-        arrivals = self.arrivals(edges, centres)
+        curves, labels, ways = {}, {}, {}
         for e in edges:
             out, top, into = home[e.id]
             points, anchor = [], None
@@ -231,9 +205,12 @@ class _Layered:
                         points.append((u, r))
                     if item.kind == "bend" and scope == top and anchor is None:
                         anchor = (u, r)
-            curves[e.id] = [flip(*p) for p in self.curve(e, points, centres, arrivals.get(e.id, 0.0))]
+            ways[e.id] = points
             if anchor:
                 labels[e.id] = flip(*anchor)
+        arrivals, departures = (self.spread(edges, centres, ways, arriving) for arriving in (True, False))
+        for e in edges:
+            curves[e.id] = [flip(*p) for p in self.curve(e, ways[e.id], centres, departures.get(e.id, 0.0), arrivals.get(e.id, 0.0))]
         for e in self.picture.edges:
             if e.beside:
                 curves[e.id] = [flip(*p) for p in self.straight(e, centres)]
@@ -250,32 +227,34 @@ class _Layered:
             away = breadth / 2 + SIDE[self.flow] + self.size(leaf.id)[0] / 2
             centres[leaf.id] = (u - away if n == 0 else u + away, r)
 
-    def arrivals(self, edges, centres):
-        """Spread the edges that come into one node from either side, so that their arrows do not lie on one another."""
-        into, out = {}, {}
+    def spread(self, edges, centres, ways, arriving):
+        """Spread the edges that meet a node from either side, so that their ends do not lie on one another."""
+        meeting, out = {}, {}
         for e in edges:
-            into.setdefault(e.target, []).append(e)
-        for target, coming in into.items():
-            u, most = centres[target][0], self.size(target)[0] / 2 - 5
+            here, there = (e.target, e.source) if arriving else (e.source, e.target)
+            near = ways[e.id][-1 if arriving else 0] if ways[e.id] else centres[there]
+            meeting.setdefault(here, []).append((near[0], e.id))
+        for here, ends in meeting.items():
+            u, most = centres[here][0], self.size(here)[0] / 2 - 5
             for sign in (-1, 1):
-                side = sorted((e for e in coming if (centres[e.source][0] - u) * sign > 2), key=lambda e: abs(centres[e.source][0] - u))
-                for n, e in enumerate(side, 1):
-                    out[e.id] = sign * min(most, 11.0 * n)
+                side = sorted(((abs(there - u), id) for there, id in ends if (there - u) * sign > 2 and len(ends) > 1), key=lambda s: s[0])
+                for n, (_, id) in enumerate(side, 1):
+                    out[id] = sign * min(most, 11.0 * n)
         return out
 
-    def curve(self, e, points, centres, arrival):
+    def reach(self, id, across):
+        """How far a node's border lies from its middle along the flow, a little off its axis."""
+        half = self.size(id)[1] / 2
+        return max(half**2 - across**2, 0.0) ** 0.5 if self.node[id].shape == "circle" else half
+
+    def curve(self, e, points, centres, departure, arrival):
         (u0, r0), (u1, r1) = centres[e.source], centres[e.target]
-        back = r1 < r0
-        start = r0 + (-1 if back else 1) * self.size(e.source)[1] / 2
-        radius = self.size(e.target)[1] / 2
-        if self.node[e.target].shape == "circle":
-            radius = max(radius**2 - arrival**2, 0.0) ** 0.5
-        end = r1 + (radius if back else -radius)
-        tip = (u1 + arrival, end)
-        base = (u1 + arrival, end + (ARROW if back else -ARROW))
-        bends = [(u0, start)] + points + [base]
+        way = -1 if r1 < r0 else 1
+        end = r1 - way * self.reach(e.target, arrival)
+        tip, base = (u1 + arrival, end), (u1 + arrival, end - way * ARROW)
+        bends = [(u0 + departure, r0 + way * self.reach(e.source, departure))] + points + [base]
         out = [bends[0]]
-        for (ua, ra), (ub, rb) in zip(bends, bends[1:]):
+        for (ua, ra), (ub, rb) in pairwise(bends):
             middle = (ra + rb) / 2
             out += [(ua, middle), (ub, middle), (ub, rb)]
         return out + [tip]
@@ -286,184 +265,3 @@ class _Layered:
         a, b = u0 + sign * self.size(e.source)[0] / 2, u1 - sign * self.size(e.target)[0] / 2
         base = b - sign * ARROW
         return [(a, r), (a + (base - a) / 3, r), (a + (base - a) * 2 / 3, r), (base, r), (b, r)]
-
-
-def _rank(items, links):
-    """Even ranks by longest path, odd ones between them for labels; leaves move down to their first user."""
-    after, before = {k: [] for k in items}, {k: [] for k in items}
-    for a, b in dict.fromkeys(links):
-        if a != b:
-            after[a].append(b)
-            before[b].append(a)
-    order = _topological(items, after)
-    position = {k: n for n, k in enumerate(order)}
-    rank = {}
-    for k in order:
-        rank[k] = max((rank[p] + 1 for p in before[k] if position[p] < position[k]), default=0)
-    entering = any(k[0] == "in" for k in items)
-    floating = {}  # what hangs on nothing above it: a leaf, or operators on leaves that nothing else uses
-    for k in order:
-        floating[k] = all(position[p] < position[k] and floating[p] and len(after[p]) == 1 for p in before[k])
-    for k in reversed(order):
-        following = [rank[s] for s in after[k] if position[s] > position[k]]
-        if floating[k] and following:
-            rank[k] = min(following) - 1
-    shift = 1 if entering and any(rank[k] <= 0 for k in items if k[0] != "in") else 0
-    last = max((rank[k] + shift for k in items if k[0] != "out"), default=0)
-    for k, item in items.items():
-        item.rank = 2 * (0 if k[0] == "in" else last + 1 if k[0] == "out" else rank[k] + shift)
-
-
-def _topological(items, after):
-    """Depth-first order; an edge that closes a cycle simply points backwards in it."""
-    done, order = set(), []
-    for root in items:
-        if root in done:
-            continue
-        done.add(root)
-        stack = [(root, iter(after[root]))]
-        while stack:
-            k, rest = stack[-1]
-            following = next((s for s in rest if s not in done), None)
-            if following is None:
-                order.append(k)
-                stack.pop()
-            else:
-                done.add(following)
-                stack.append((following, iter(after[following])))
-    return order[::-1]
-
-
-def _order(items, chains):
-    """Ranks with few crossings: barycentre sweeps down and up, the best order seen."""
-    everything = dict.fromkeys(items.values())
-    for chain in chains.values():
-        everything.update(dict.fromkeys(chain))
-    ranks = [[] for _ in range(max((i.rank for i in everything), default=0) + 1)]
-    for item in everything:
-        ranks[item.rank].append(item)
-    _number(ranks)
-    best, fewest = None, None
-    for sweep in range(9 if len(everything) < 3000 else 5):
-        down = sweep % 2 == 0
-        for rank in ranks if down else reversed(ranks):
-            keys = {}
-            for item in rank:
-                near = item.before if down else item.after
-                ports = [other.place + 0.3 * (there > 0) - 0.3 * (there < 0) for other, _, there in near]
-                keys[item] = sum(ports) / len(ports) if ports else item.place
-            rank.sort(key=keys.__getitem__)
-            for n, item in enumerate(rank):
-                item.place = n
-        crossings = sum(_crossings(rank) for rank in ranks)
-        if fewest is None or crossings < fewest:
-            best, fewest = [list(rank) for rank in ranks], crossings
-        if not crossings:
-            break
-    _number(best)
-    return best
-
-
-def _number(ranks):
-    for rank in ranks:
-        for n, item in enumerate(rank):
-            item.place = n
-
-
-def _crossings(rank):
-    ends, count = [], 0
-    for item in rank:
-        places = sorted(other.place for other, _, _ in item.after)
-        for place in places:
-            count += len(ends) - bisect_left(ends, place + 0.5)
-        for place in places:
-            insort(ends, place)
-    return count
-
-
-def _align(ranks, flow):
-    """Give every item its place across: blocks of items in one line, then blocks as near to their neighbours as they may be."""
-    for rank in ranks:
-        for item in rank:
-            item.depth = 1 + max((o.depth for o, _, _ in item.before), default=0)
-    for rank in reversed(ranks):
-        for item in rank:
-            item.height = 1 + max((o.height for o, _, _ in item.after), default=0)
-    everything = [i for rank in ranks for i in rank]
-    blocks = _blocks(ranks, everything)
-    right = [{} for _ in blocks]  # block -> least distance
-    left = [{} for _ in blocks]
-    for rank in ranks:
-        for p, q in zip(rank, rank[1:]):
-            gap = GAP_U[flow] if "bend" not in (p.kind, q.kind) else 12.0
-            need = p.offset + p.hi + gap + q.lo - q.offset
-            right[p.block][q.block] = max(need, right[p.block].get(q.block, need))
-            left[q.block][p.block] = right[p.block][q.block]
-    order = _block_order(right, left)
-    x = [0.0] * len(blocks)
-    for b in order:
-        x[b] = max((x[p] + need for p, need in left[b].items()), default=0.0)
-    pulls = [[(o.block, o.offset + there - i.offset - here, 4.0 if "bend" in (i.kind, o.kind) else 1.0)
-              for i in block for o, here, there in i.before + i.after if o.block != i.block] for block in blocks]
-    for sweep in range(24 if len(everything) < 2000 else 8):
-        for b in reversed(order) if sweep % 2 == 0 else order:
-            if not pulls[b]:
-                continue
-            total = sum(w for _, _, w in pulls[b])
-            wish = sum((x[o] + d) * w for o, d, w in pulls[b]) / total
-            low = max((x[p] + need for p, need in left[b].items()), default=wish)
-            high = min((x[q] - need for q, need in right[b].items()), default=wish)
-            x[b] = max(low, min(wish, high)) if low <= high else low
-    for item in everything:
-        item.u = x[item.block] + item.offset
-
-
-def _blocks(ranks, everything):
-    """Join items into lines: passing edges first, then the longest paths; two lines never cross."""
-    wanted = []
-    for rank in ranks:
-        for item in rank:
-            for other, here, there in item.after:
-                passing = item.kind == other.kind == "bend"
-                wanted.append((not passing, -(item.depth + other.height), item.rank, item.place, other.place, item, other, here, there))
-    wanted.sort(key=lambda w: w[:5])
-    below, above, taken = {}, {}, [[] for _ in ranks]
-    for _, _, _, _, _, item, other, here, there in wanted:
-        if item in below or other in above:
-            continue
-        pair, lines = (item.place, other.place), taken[item.rank]
-        n = bisect_left(lines, pair)
-        if (n > 0 and lines[n - 1][1] > pair[1]) or (n < len(lines) and lines[n][1] < pair[1]):
-            continue
-        lines.insert(n, pair)
-        below[item] = (other, here - there)
-        above[other] = item
-    blocks = []
-    for item in everything:
-        if item in above:
-            continue
-        block, offset = [], 0.0
-        while True:
-            item.block, item.offset = len(blocks), offset
-            block.append(item)
-            if item not in below:
-                break
-            item, shift = below[item]
-            offset += shift
-        blocks.append(block)
-    return blocks
-
-
-def _block_order(right, left):
-    """Blocks from left to right."""
-    waiting = [len(l) for l in left]
-    ready = [b for b, n in enumerate(waiting) if n == 0]
-    order = []
-    while ready:
-        b = ready.pop()
-        order.append(b)
-        for q in right[b]:
-            waiting[q] -= 1
-            if waiting[q] == 0:
-                ready.append(q)
-    return order + sorted(set(range(len(right))) - set(order))

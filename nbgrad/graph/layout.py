@@ -17,8 +17,9 @@ from .dot import dot_id, dot_text
 from .picture import Picture
 
 ENGINES = ("auto", "dot", "pygraphviz", "builtin")
-SECONDS = 3.0  # for a child process, many times what the budget of nodes needs
+SECONDS = 3.0  # for a child process, several times what the largest graph within the budget needs
 DOT_NODES = 400  # above, our own layout is faster and the difference is no longer seen
+DOT_CYCLES = 130  # edges beyond those of a tree: what Graphviz's time grows with
 MARGIN = 16.0
 _CHILD = """
 import sys, warnings
@@ -47,7 +48,8 @@ def lay_out(picture: Picture, engine: str = "auto") -> Layout:
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, not {engine!r}")
     if engine == "auto":
-        names = ("dot", "pygraphviz") if len(picture.nodes) <= DOT_NODES else ()
+        small = len(picture.nodes) <= DOT_NODES and len(picture.edges) - len(picture.nodes) <= DOT_CYCLES
+        names = ("dot", "pygraphviz") if small else ()
     else:
         names = (engine,)
     for name in names:
@@ -55,6 +57,8 @@ def lay_out(picture: Picture, engine: str = "auto") -> Layout:
             break
         try:
             return _from_graphviz(picture, json.loads(_RUN[name](dot_text(picture))), name)
+        except subprocess.TimeoutExpired:
+            break  # the other one is the same program
         except Exception:  # whatever ails somebody's Graphviz, the picture is drawn all the same
             continue
     return _shifted(picture, *layered.layered(picture), "builtin")
@@ -92,7 +96,7 @@ def _from_graphviz(picture, plain, engine):
     edges, labels = {}, {}
     for e in plain.get("edges", ()):
         tip, points, backwards = None, [], False
-        for part in e["pos"].split():
+        for part in e["pos"].split(";")[0].split():  # Graphviz may give an edge in several pieces
             if part[:2] in ("e,", "s,"):
                 tip, backwards = _point(part[2:]), part[0] == "s"
             else:

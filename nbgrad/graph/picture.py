@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from . import _text
+from . import _text, describe
 from .records import Graph
 from .transform import is_group
 
@@ -26,7 +26,6 @@ LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
 BADGE = 50.0
 SIDE_GAP = 34.0  # between an operator and the leaf that sits beside it: room for a gradient's norm
-_REASONS = {"data": ".data"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,7 @@ class Edge:
     cut: str = ""  # why no gradient comes back
     room: bool = False  # a gradient's norm may be written here
     back: float | None = None  # the norm that came back
+    shared: bool = False  # that norm is of the sum over all uses; what came back here alone was not seen
     beside: bool = False
 
     @property
@@ -157,7 +157,7 @@ class _Builder:
         if self.direction == "auto":
             few = len(self.graph.calls) <= LEFT_TO_RIGHT_UP_TO
             self.direction = "LR" if few and _length(nodes, self.edges) <= LEFT_TO_RIGHT_WIDTH else "TB"
-        return Picture(nodes, tuple(self.edges), clusters, self.direction, *self.summary())
+        return Picture(nodes, tuple(self.edges), clusters, self.direction, *describe.summary(self.graph))
 
     def add_call(self, call):
         graph, uses = self.graph, []
@@ -176,15 +176,16 @@ class _Builder:
             self.labelled.add(id)
             reason = cut if value.requires_grad else ""
             flows = value.requires_grad and not reason and any(self.values[o].requires_grad for o in call.outputs)
-            self.edge(source, call.id, id, label, reason, flows, self.norm_into(call, value) if flows else None, source in beside)
+            back, shared = self.norm_into(call, value) if flows else (None, False)
+            self.edge(source, call.id, id, label, reason, flows, back, shared, source in beside)
         for id in call.outputs:
             if id in self.is_node:
                 value = self.values[id]
                 self.add_value(value, call.scope)
-                self.edge(call.id, id, id, "", "", value.requires_grad, _text.norm(value.grad) if value.requires_grad else None, False)
+                self.edge(call.id, id, id, "", "", value.requires_grad, _text.norm(value.grad) if value.requires_grad else None, False, False)
 
-    def edge(self, source, target, value, label, cut, room, back, beside):
-        self.edges.append(Edge(f"e{len(self.edges)}", source, target, value, label, cut, room, back, beside))
+    def edge(self, source, target, value, *rest):
+        self.edges.append(Edge(f"e{len(self.edges)}", source, target, value, *rest))
 
     def source_of(self, id, call):
         """The node from which this call's input comes: a value, a tab of it, or the call that made it."""
@@ -228,7 +229,7 @@ class _Builder:
         first = self.rows[id] == call.id and id not in self.nodes
         grad = "∂ –" if value.grad is None else f"∂ {_text.trouble(value.grad) or _text.number(_text.norm(value.grad))}"
         return Row(id if first else f"{id}@{call.id}", id, _text.shorten(value.name or "", 24), _text.shape(value), grad,
-                   _text.norm(value.grad), self.about(value))
+                   _text.norm(value.grad), describe.about_value(self.graph, value))
 
     def path(self, scope):
         known = self.paths.get(scope)
@@ -268,11 +269,14 @@ class _Builder:
         shared = 0
         while all(len(p) > shared for p in paths) and len({p[shared] for p in paths}) == 1:
             shared += 1
-        return paths[0][shared - 1] if shared else None
+        inner = paths[0][shared - 1] if shared else None
+        while producer is None and inner is not None and self.graph.scope(inner).kind == "loop":
+            inner = self.graph.scope(inner).parent  # what a loop finds ready-made stands before it
+        return inner
 
     def add_value(self, value, scope):
         alias = self.graph.producer(value.id) is None and len(self.graph.consumers(value.id)) >= ALIAS_USES
-        kind, name = self.kind(value), _text.shorten(value.name or "", 40)
+        kind, name = describe.kind(self.graph, value), _text.shorten(value.name or "", 40)
         head = [Span(name, "name")] if name else []
         single = value.data is not None and value.data.size == 1 and value.data.values
         if self.show_values and single and (value.shape == () or not name):
@@ -288,7 +292,7 @@ class _Builder:
             if text:
                 lines.append((Span(text, "muted"),))
         if value.cut and self.graph.producer(value.id) is None:
-            lines.append((Span("✂ " + _REASONS.get(value.cut, value.cut), "muted"),))
+            lines.append((Span("✂ " + describe.reason(value.cut), "muted"),))
         width = max(_width(line) for line in lines)
         if value.requires_grad:
             few = math.prod(value.shape) <= 3
@@ -298,7 +302,7 @@ class _Builder:
         bad = _text.trouble(value.data)
         self.nodes[value.id] = Node(
             value.id, kind, "box", round(width + 2 * (PAD_X + frame)), round(LINE * len(lines) + 2 * (PAD_Y + frame)), tuple(lines),
-            self.about(value), _source(value), value=value.id, badge=bad, born=bool(bad) and self.graph.producer(value.id) is None,
+            describe.about_value(self.graph, value), _source(value), value=value.id, badge=bad, born=bool(bad) and self.graph.producer(value.id) is None,
             scope=scope if alias else self.shared_scope(value))
 
     def tab(self, value, id, scope):
@@ -306,15 +310,8 @@ class _Builder:
         lines = (head, (Span(grad_text(value), "grad"),)) if value.requires_grad else (head,)
         room = _text.text_width("∂ ‖g‖ 0.00e−0", SMALL) if value.requires_grad else 0
         width = max(_width(head), room)
-        return Node(id, self.kind(value), "tab", round(width + 16), round(LINE * len(lines) + 8), lines, self.about(value) + ", used again here",
+        return Node(id, describe.kind(self.graph, value), "tab", round(width + 16), round(LINE * len(lines) + 8), lines, describe.about_value(self.graph, value) + ", used again here",
                     _source(value), value=value.id, scope=scope)
-
-    def kind(self, value):
-        if value.id in self.roots:
-            return "root"
-        if self.graph.producer(value.id) is not None or not value.is_leaf:
-            return "named"
-        return "parameter" if value.requires_grad else "input"
 
     def call_node(self, call, rows):
         label, group, cut = _text.op_label(call), is_group(call), self.cut_of(call)
@@ -336,11 +333,11 @@ class _Builder:
         else:
             width += 18
         bad = next((b for b in (_text.trouble(self.values[o].data) for o in call.outputs) if b), "")
-        born = bool(bad) and any(self.is_born(self.values[o]) for o in call.outputs)
+        born = bool(bad) and any(describe.is_born(self.graph, self.values[o]) for o in call.outputs)
         shown = bad if born or not any(o in self.is_node for o in call.outputs) else ""
         if shown and shape != "circle":
             width += BADGE
-        return Node(call.id, kind, shape, round(width), round(height), tuple(lines), self.about_call(call, cut), _source(call), call=call.id,
+        return Node(call.id, kind, shape, round(width), round(height), tuple(lines), describe.about_call(self.graph, call, cut), _source(call), call=call.id,
                     rows=tuple(rows), badge=shown, born=born, scope=call.scope)
 
     def cut_of(self, call):
@@ -348,56 +345,15 @@ class _Builder:
         if any(self.values[o].requires_grad for o in call.outputs) or not any(self.values[i].requires_grad for i in call.inputs):
             return ""
         reason = next((self.values[o].cut for o in call.outputs if self.values[o].cut), None) or ("" if call.grad_mode else "no_grad")
-        return _text.shorten(_REASONS.get(reason, reason), 24)
-
-    def is_born(self, value):
-        call = self.graph.producer(value.id)
-        return call is None or not any(_text.trouble(self.values[i].data) for i in call.inputs)
+        return _text.shorten(describe.reason(reason), 24)
 
     def norm_into(self, call, value):
         if all(self.values[o].grad is None for o in call.outputs):
-            return None  # nothing came back to this call
+            return None, False  # nothing came back to this call
         if (call.id, value.id) in self.partial:
-            return self.partial[call.id, value.id]
-        return _text.norm(value.grad)
-
-    def about(self, value):
-        kind = {"named": "tensor", "root": "result"}.get(self.kind(value), self.kind(value))
-        parts = [_text.clean(value.name) if value.name else "unnamed", kind, " by ".join(map(str, value.shape)) or "scalar"]
-        if value.dtype != "float32":
-            parts.append(value.dtype)
-        if value.data is not None and value.data.values and value.data.size == 1:
-            parts.append(f"value {_text.number(value.data.values[0])}")
-        bad = _text.trouble(value.data)
-        if bad:
-            parts.append(f"has {bad}" + (", first here" if self.is_born(value) else ""))
-        if value.requires_grad:
-            parts.append("no gradient yet" if value.grad is None else f"gradient norm {_text.number(_text.norm(value.grad))}")
-        if value.cut:
-            parts.append(f"cut by {value.cut}")
-        if value.place:
-            parts.append(f"line {value.place.line}")
-        return ", ".join(parts)
-
-    def about_call(self, call, cut):
-        names = [_text.clean(self.values[i].name or _text.shape(self.values[i])) for i in call.inputs[:6]]
-        kind = f"group of {dict(call.params).get('calls', 'several')} operators" if is_group(call) else "operator"
-        parts = [_text.clean(call.op), kind] + (["of " + ", ".join(names)] if names else [])
-        parts += [f"{k} {v}" for k, v in call.params if not is_group(call)]
-        if cut:
-            parts.append(f"cut: {cut}")
-        if call.error:
-            parts.append(f"raised {_text.shorten(call.error, 120)}")
-        if call.place:
-            parts.append(f"line {call.place.line}")
-        return _text.clean(", ".join(parts))
-
-    def summary(self):
-        roots = ", ".join(_text.shorten(self.values[r].name or _text.shape(self.values[r]), 40) for r in self.graph.roots) or "values"
-        learned = sum(v.requires_grad and v.is_leaf for v in self.graph.values)
-        count = len(self.graph.calls)
-        text = f"{count:,} operator{'s' * (count != 1)}, {learned:,} leaf tensor{'s' * (learned != 1)} with gradients"
-        return f"Computation graph of {roots}", "; ".join((text, *map(_text.clean, self.graph.notes)))
+            return self.partial[call.id, value.id], False
+        users = sum(any(self.values[o].grad is not None for o in c.outputs) for c in self.graph.consumers(value.id))
+        return _text.norm(value.grad), users > 1
 
 
 def row_name_width(row: Row) -> float:
@@ -437,16 +393,9 @@ def _with_scope(node, scope, beside=None):
 
 def _partial_norms(graph):
     """What each call sent to each of its inputs, where that was seen: a tensor used twice gets two such gradients and their sum."""
-    count = {}
-    for step in graph.steps:
-        count[step.call] = count.get(step.call, 0) + 1
     out = {}
     for step in graph.steps:
-        if step.call is None or count[step.call] > 1:
-            continue
-        call = graph.call(step.call)
-        if len(step.grads_out) == len(call.inputs) and len(set(call.inputs)) == len(call.inputs):
-            for id, grad in zip(call.inputs, step.grads_out):
-                if grad is not None:
-                    out[call.id, id] = _text.norm(grad)
-    return {k: v for k, v in out.items() if v is not None and not math.isnan(v)}
+        inputs = graph.call(step.call).inputs if step.call is not None else ()
+        if inputs and len(step.grads_out) == len(inputs) == len(set(inputs)):
+            out.update({(step.call, id): _text.norm(grad) for id, grad in zip(inputs, step.grads_out)})
+    return {key: norm for key, norm in out.items() if norm is not None}

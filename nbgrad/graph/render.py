@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 
-from . import transform
+from . import loops, transform
 from .dot import dot_text
 from .layout import lay_out
 from .picture import Picture, picture
@@ -29,7 +29,7 @@ def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", **options
     """
     drawn = to_picture(graph, **options)
     if len(drawn.nodes) > MAX_DRAWN:
-        drawn = picture(Graph(notes=(f"{len(drawn.nodes):,} nodes are too many for a picture; see the table",)))
+        drawn = picture(Graph(notes=(f"{len(drawn.nodes):,} nodes are too many for a picture",)))
     return svg_text(drawn, lay_out(drawn, engine), theme)
 
 
@@ -68,7 +68,7 @@ def prepare(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes:
     if level == "story":
         graph = transform.fold_composites(graph)
     if not fold or _fits(graph, max_nodes):
-        return transform.fold_loops(graph, show="all") if fold else graph
+        return loops.fold_loops(graph, show="all") if fold else graph
     for step in _steps(graph):
         graph = step(graph)
         if _fits(graph, max_nodes):
@@ -78,13 +78,13 @@ def prepare(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes:
 
 def _steps(graph):
     """Ever coarser ways to fold, each on top of the one before."""
-    yield transform.fold_loops
+    yield loops.fold_loops
     yield transform.hide_views
     for depth in range(transform.scope_depth(graph) - 1, -1, -1):
         yield functools.partial(transform.fold_functions, depth=depth)
-    yield functools.partial(transform.fold_loops, show="none")
+    yield functools.partial(loops.fold_loops, show="none")
     yield transform.fold_lines
-    yield functools.partial(transform.fold_loops, show="none")
+    yield functools.partial(loops.fold_loops, show="none")
 
 
 def _fits(graph, max_nodes):

@@ -13,11 +13,11 @@ import hashlib
 import math
 
 from . import _text, palette
+from .labels import TWIN, Labels
 from .layout import Layout
-from .picture import BADGE, LABEL, LINE, NAME, OPERATOR, PILL, ROW, SMALL, Node, Picture, row_grad_width
+from .picture import BADGE, LABEL, LINE, NAME, OPERATOR, PILL, ROW, SMALL, Picture, row_grad_width
 
 FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, Noto Sans, sans-serif"
-TWIN = 6.0  # how far beside a forward edge its gradient runs
 _HASH = "nbg-00000000"
 THEMES = ("auto", "light", "dark")
 
@@ -28,7 +28,7 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "auto") -> str:
         raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, not {theme!r}")
     body = _Pen(picture, layout, dark=theme == "dark").draw()
     style = _style() if theme == "auto" else ""
-    wide, high = round(layout.width), round(layout.height)
+    wide, high = (round(layout.width), round(layout.height)) if picture.nodes else (460, 44)
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad {_HASH}" role="graphics-document" aria-labelledby="{_HASH}-t {_HASH}-d" '
             f'viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" font-family="{FONTS}" style="max-width:100%;height:auto">')
     text = "\n".join([head, f'<title id="{_HASH}-t">{_text.escape(picture.title)}</title>',
@@ -58,22 +58,27 @@ class _Pen:
         self.picture, self.layout, self.theme = picture, layout, int(dark)
         self.roles = _roles()
         self.nodes = {n.id: n for n in picture.nodes}
-        self.across = picture.direction == "LR"
+        self.labels = Labels(picture, layout)
         self.out = []
 
     def draw(self):
         self.out.append(f'<rect class="nb-paper f-paper" width="100%" height="100%" rx="6"{self.colour("fill", "paper")}/>')
+        if not self.picture.nodes:
+            self.text(16, 26, [(_text.shorten(self.picture.description, 72), SMALL, "muted", False)])
         for cluster in self.picture.clusters:
             if cluster.id in self.layout.clusters:
                 self.cluster(cluster, *self.layout.clusters[cluster.id])
-        traced = [(edge, _trace(self.layout.edges[edge.id])) for edge in self.picture.edges]
-        for edge, trace in traced:
-            self.edge(edge, trace)
-        for edge, trace in traced:
+        traced = []
+        for edge in self.picture.edges:
+            line = trace(self.layout.edges[edge.id]) if edge.label_rows else None
+            self.edge(edge, line)
+            if line:
+                traced.append((edge, line))
+        for edge, line in traced:
             if edge.back is not None:
-                self.back(edge, trace)
-        for edge, trace in traced:
-            self.edge_label(edge, trace)
+                self.back(edge, line)
+        for edge, line in traced:
+            self.edge_label(edge, line)
         for cluster in self.picture.clusters:  # above the edges, with a rim of the ground, so that a heading stays readable
             if cluster.id in self.layout.clusters:
                 x, y = self.layout.clusters[cluster.id][:2]
@@ -108,81 +113,28 @@ class _Pen:
 
     def edge(self, edge, trace):
         points = self.layout.edges[edge.id]
-        about = f'data-from="{_text.escape(edge.source)}" data-to="{_text.escape(edge.target)}" data-value="{_text.escape(edge.value)}"'
+        about = _ends(edge.source, edge.target, edge.value)
         curve, tip = points[:-1], points[-1]
         path = f"M{_p(curve[0])}" + "".join(f"C{_p(a)} {_p(b)} {_p(c)}" for a, b, c in zip(curve[1::3], curve[2::3], curve[3::3]))
         dotted = ' stroke-dasharray="1.5 3.5" stroke-linecap="round"' if edge.cut else ""
         self.out.append(f'<g class="nb-edge{" nb-cut" if edge.cut else ""}" {about}><path d="{path}"{self.paint(None, "edge")} '
                         f'stroke-width="1.2"{dotted}/><path d="{_head(curve[-1], tip, 3.4)}"{self.paint("edge")}/>')
         if edge.cut:
-            self.scissors(*self.anchor(edge, trace))
+            self.scissors(*self.labels.anchor(edge, trace))
         self.out.append("</g>")
 
     def rim(self, role):
         return f'{self.paint(None, role)} stroke-width="4" stroke-linejoin="round" paint-order="stroke"'
 
-    def side(self, edge, trace):
-        """On which side of an edge its gradient runs: below a line to the right, to the right of a line downwards."""
-        if edge.beside:
-            _, _, tx, ty = trace[0]
-            return (1.0 if ty > 0 else -1.0) if self.across else -1.0 if tx > 0 else 1.0
-        return 1.0 if self.across else -1.0
-
     def edge_label(self, edge, trace):
-        """Write an edge's shape, its cut and its gradient's norm, above all lines, where the layout kept room for them."""
-        cut = edge.cut if edge.cut != self.nodes[edge.target].lines[0][0].text else ""  # the operator may say it already
-        forward = "   ".join(t for t in (edge.label, cut) if t)
-        back = "" if edge.back is None else _text.number(edge.back)
-        if not forward and not back:
-            return
-        role = "bad" if edge.back is not None and not math.isfinite(edge.back) else "grad"
-        self.out.append(f'<g class="nb-label" data-from="{_text.escape(edge.source)}" data-to="{_text.escape(edge.target)}" '
-                        f'data-value="{_text.escape(edge.value)}">')
-        x, y, tx, ty = self.anchor(edge, trace)
-        kept = self.layout.labels.get(edge.id)
-        if kept and self.layout.engine != "builtin" and min(abs(tx), abs(ty)) > 0.12:  # a slanted edge: the very place that was kept
-            left = kept[0] - (0 if self.across else edge.label_width / 2 - 5)
-            rows = [t for t in ((forward, "muted"), (back, role)) if t[0]]
-            for n, (text, colour) in enumerate(rows):
-                self.text(left, kept[1] + 3.6 + 13 * (n - (edge.label_rows - 1) / 2), [(text, LABEL, colour, False)],
-                          "middle" if self.across else "start", self.rim(self.ground(edge)))
-        else:
-            sign = self.side(edge, trace)
-            width = palette.stroke(edge.back) if back else 0.0
-            away = 13 if edge.room and not self.across else 9 if edge.cut else 4
-            self.beside((x, y), (ty, -tx), away, forward, "muted", self.ground(edge))
-            self.beside((x, y), (-sign * ty, sign * tx), TWIN + 4 + width / 2, back, role, self.ground(edge),
-                        13.0 if edge.label and not self.across else 0.0)
-        self.out.append("</g>")
-
-    def ground(self, edge):
-        """The colour on which an edge's label stands."""
-        return "group" if self.nodes[edge.source].scope is not None and self.nodes[edge.target].scope is not None else "paper"
-
-    def anchor(self, edge, trace):
-        """The place on the edge nearest to where the layout kept room for a label."""
-        near = self.layout.labels.get(edge.id)
-        (x0, y0, tx, ty), (x1, y1, _, _) = trace[0], trace[-1]
-        straight = all(abs((x - x0) * ty - (y - y0) * tx) < 2 for x, y, _, _ in trace)
-        inside = self.nodes[edge.source].scope == self.nodes[edge.target].scope
-        if straight and inside and math.dist((x0, y0), (x1, y1)) < 240:
-            return (x0 + x1) / 2, (y0 + y1) / 2, tx, ty
-        if near is None:
-            return trace[len(trace) // 2]
-        few = len(trace) // 5  # not where it leaves or arrives
-        return min(trace[few:len(trace) - few], key=lambda t: (t[0] - near[0]) ** 2 + (t[1] - near[1]) ** 2)
-
-    def beside(self, point, normal, away, text, role, ground, row=0.0):
-        """Write `text` off the line, on the side to which `normal` points."""
-        if not text:
-            return
-        (x, y), (nx, ny) = point, normal
-        wide = _text.text_width(text, LABEL)
-        away += wide / 2 * abs(nx) + 5.5 * abs(ny)
-        cx, cy, anchor = x + nx * away, y + ny * away + row, "middle"
-        if abs(nx) > 0.95:  # start at the line, so that a narrower font leaves no gap
-            anchor, cx = ("start", cx - wide / 2) if nx > 0 else ("end", cx + wide / 2)
-        self.text(cx, cy + 3.6, [(text, LABEL, role, False)], anchor, self.rim(ground))
+        """Write an edge's words above all lines, with a rim of the ground on which they stand."""
+        labels = self.labels.place(edge, trace)
+        if labels:
+            inside = self.nodes[edge.source].scope is not None and self.nodes[edge.target].scope is not None
+            self.out.append(f'<g class="nb-label" {_ends(edge.source, edge.target, edge.value)}>')
+            for label in labels:
+                self.text(label.x, label.y, [(label.text, LABEL, label.role, False)], label.anchor, self.rim("group" if inside else "paper"))
+            self.out.append("</g>")
 
     def scissors(self, x, y, tx, ty):
         angle = round(math.degrees(math.atan2(ty, tx)))
@@ -191,12 +143,12 @@ class _Pen:
 
     def back(self, edge, trace):
         """Draw the gradient that came back along this edge, beside it and the other way."""
-        sign = self.side(edge, trace)
+        sign = self.labels.side(edge, trace)
         line = [(x - sign * ty * TWIN, y + sign * tx * TWIN) for x, y, tx, ty in trace]
         total = sum(map(math.dist, line, line[1:]))
         line = _trim(line, 1.5, min(3.0, total / 6))
         width = palette.stroke(edge.back)
-        about = f'data-from="{_text.escape(edge.target)}" data-to="{_text.escape(edge.source)}" data-value="{_text.escape(edge.value)}"'
+        about = _ends(edge.target, edge.source, edge.value)
         tip, neck = line[0], _trim(line, 7.0, 0.0)
         path = "M" + "L".join(_p(p) for p in reversed(neck))
         role = "bad" if not math.isfinite(edge.back) else "grad"
@@ -304,13 +256,18 @@ class _Pen:
         self.out.append("</g>")
 
 
-def _trace(points):
+def _ends(source, target, value):
+    return f'data-from="{_text.escape(source)}" data-to="{_text.escape(target)}" data-value="{_text.escape(value)}"'
+
+
+def trace(points):
     """Points along a curve and at its tip, each with its direction; a straight one needs only a few."""
     curve, tip = points[:-1], points[-1]
     line = [curve[0]]
     for a, b, c, d in zip(curve[::3], curve[1::3], curve[2::3], curve[3::3]):
-        for n in range(1, 11):
-            t = n / 10
+        steps = 3 if _is_straight(a, b, c, d) else 10
+        for n in range(1, steps + 1):
+            t = n / steps
             s = 1 - t
             line.append(tuple(s * s * s * p + 3 * s * s * t * q + 3 * s * t * t * r + t * t * t * e for p, q, r, e in zip(a, b, c, d)))
     line.append(tip)
@@ -321,6 +278,10 @@ def _trace(points):
         tx, ty = ((b[0] - a[0]) / long, (b[1] - a[1]) / long) if long else (0.0, 1.0)
         out.append((p[0], p[1], tx, ty))
     return out
+
+
+def _is_straight(a, b, c, d):
+    return all(abs((p[0] - a[0]) * (d[1] - a[1]) - (p[1] - a[1]) * (d[0] - a[0])) < 1.0 for p in (b, c))
 
 
 def _trim(line, start, end):

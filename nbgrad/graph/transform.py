@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from .records import Call, Graph, Scope
+from .records import Call, Graph
 
-MIN_REPEATS = 3
 MAX_GROUP_LEAVES = 6  # a group that alone uses more leaves than this shows none of them
 
 
@@ -41,7 +40,7 @@ def fold_functions(graph: Graph, depth: int = 0) -> Graph:
 
 def scope_depth(graph: Graph) -> int:
     """How deep functions and modules are nested."""
-    paths = _paths(graph)
+    paths = scope_paths(graph)
     kinds = {s.id: s.kind for s in graph.scopes}
     return max(sum(kinds[id] != "composite" for id in path) for path in paths.values())
 
@@ -79,7 +78,7 @@ def focus(graph: Graph, target: str) -> Graph:
         if call is not None:
             calls.add(call.id)
             todo.extend(call.inputs)
-    return _restrict(graph, calls).replace(roots=(value.id,))
+    return _restrict(graph.replace(roots=(value.id,)), calls)
 
 
 def limit(graph: Graph, max_calls: int) -> Graph:
@@ -91,22 +90,27 @@ def limit(graph: Graph, max_calls: int) -> Graph:
     return kept.replace(notes=graph.notes + (f"the first {left_out:,} operators are left out",))
 
 
-def fold_loops(graph: Graph, show: str = "ends") -> Graph:
-    """Fold loops written by hand: three or more repeats of the same source lines, operators and shapes.
-
-    `show="ends"` keeps the first and the last iteration, `show="none"` leaves one group a loop, and `show="all"` folds nothing, only marks
-    each loop with a scope (there shapes may differ between iterations, as in `for layer in layers`).
-    """
-    items = _find_loops(graph, shapes=show != "all")
-    if not any(isinstance(i, _Loop) for i in items):
-        return graph
-    return _Folding(graph, show).run(items)
+def fold_lines(graph: Graph) -> Graph:
+    """Fold neighbouring calls made by one source line into one group a line."""
+    runs = []
+    for call in graph.calls:
+        key = (call.place.source, call.place.line, call.scope) if call.place else None
+        if runs and key is not None and runs[-1][0] == key:
+            runs[-1][1].append(call)
+        else:
+            runs.append((key, [call]))
+    number, groups = next_group(graph), []
+    for key, calls in runs:
+        if len(calls) > 1:
+            groups.append((Call(f"g{number}", f"line {key[1]}", (), (), params=group_params(calls), scope=key[2], place=calls[0].place), calls))
+            number += 1
+    return collapse(graph, groups)
 
 
 def _fold_scopes(graph, wanted):
     """Fold the outermost scope that `wanted` chooses around each call."""
     scopes = {s.id: s for s in graph.scopes}
-    paths = _paths(graph)
+    paths = scope_paths(graph)
     members = {}
     for call in graph.calls:
         plain = 0
@@ -115,7 +119,7 @@ def _fold_scopes(graph, wanted):
                 members.setdefault(id, []).append(call)
                 break
             plain += scopes[id].kind != "composite"
-    groups, number = [], _next_number(graph)
+    groups, number = [], next_group(graph)
     for id, calls in members.items():
         scope = scopes[id]
         if len(calls) < 2 and scope.kind != "composite":
@@ -125,20 +129,21 @@ def _fold_scopes(graph, wanted):
                     grad_mode=last.grad_mode, is_view=all(c.is_view for c in calls), in_place=last.in_place,
                     error=next((c.error for c in calls if c.error), None), params=last.params if len(calls) == 1 else ())
         if scope.kind != "composite":
-            call = dataclasses.replace(call, id=f"g{number}", node=None, params=_members(calls))
+            call = dataclasses.replace(call, id=f"g{number}", node=None, params=group_params(calls))
             number += 1
         groups.append((call, calls))
-    return _collapse(graph, groups)
+    return collapse(graph, groups)
 
 
-def _members(calls, times=None):
+def group_params(calls, times=None):
+    """The `params` of a group: how many calls it stands for, and the first and the last of them."""
     count = sum(int(dict(c.params).get("calls", 1)) if is_group(c) else 1 for c in calls)
     first = dict(calls[0].params).get("first", calls[0].id) if is_group(calls[0]) else calls[0].id
     last = dict(calls[-1].params).get("last", calls[-1].id) if is_group(calls[-1]) else calls[-1].id
     return ((("times", str(times)),) if times else ()) + (("calls", str(count)), ("first", first), ("last", last))
 
 
-def _collapse(graph, groups):
+def collapse(graph, groups):
     """Put the first of each pair `(call, members)` in the place of its members, with the inputs and outputs that cross the border."""
     if not groups:
         return graph
@@ -158,8 +163,28 @@ def _collapse(graph, groups):
     values = tuple(v for v in graph.values if v.id in used or v.id not in touched)
     gone = {v.id for v in graph.values} - {v.id for v in values}
     rename = {id: folded[n].id for id, n in owner.items()}
-    steps = tuple(_restep(s, rename, gone) for s in graph.steps)
-    return graph.replace(values=values, calls=tuple(calls), steps=steps)
+    steps = [_restep(s, rename, gone) for s in graph.steps]
+    for n, sent in _last_sent(graph, folded, owner).items():
+        steps[n] = dataclasses.replace(steps[n], grads_out=sent)
+    return graph.replace(values=values, calls=tuple(calls), steps=tuple(steps))
+
+
+def _last_sent(graph, folded, owner):
+    """For the last step of each group in each backward pass: what the group as a whole sent to its inputs, where one member sent it."""
+    sent, last = {}, {}
+    for n, step in enumerate(graph.steps):
+        group = owner.get(step.call)
+        if group is None:
+            continue
+        key, inputs = (group, step.backward), graph.call(step.call).inputs
+        last[key] = n
+        for id, grad in zip(inputs, step.grads_out) if len(inputs) == len(step.grads_out) else ():
+            sent.setdefault(key, {}).setdefault(id, []).append(grad)
+    out = {}
+    for key, n in last.items():
+        grads = sent.get(key, {})
+        out[n] = tuple(grads[id][0] if len(grads.get(id, ())) == 1 else None for id in folded[key[0]].inputs)
+    return out
 
 
 def _bordered(graph, call, members, owner):
@@ -192,7 +217,7 @@ def _restrict(graph, keep):
     return graph.replace(values=tuple(v for v in graph.values if v.id in used), calls=calls, steps=steps)
 
 
-def _paths(graph):
+def scope_paths(graph):
     """The scopes around each scope, from the outermost to itself."""
     scopes, paths = {s.id: s for s in graph.scopes}, {None: ()}
     for scope in graph.scopes:
@@ -206,201 +231,7 @@ def _paths(graph):
     return paths
 
 
-def _next_number(graph):
+def next_group(graph):
+    """The number for the next group's id."""
     taken = [int(c.id[1:]) for c in graph.calls if is_group(c) and c.id[1:].isdigit()]
     return max(taken, default=-1) + 1
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Loop:
-    iterations: tuple[tuple[Call | _Loop, ...], ...]
-
-    def calls(self, start=0, stop=None):
-        for iteration in self.iterations[start:stop]:
-            for item in iteration:
-                if isinstance(item, _Loop):
-                    yield from item.calls()
-                else:
-                    yield item
-
-
-def _find_loops(graph, shapes):
-    """Nest the calls into loops, the innermost first."""
-    values = {v.id: v.shape for v in graph.values}
-    labels = {id: tuple((s.kind, s.name) for s in map(graph.scope, path)) for id, path in _paths(graph).items() if id is not None}
-    known = {}
-
-    def sign(item):
-        if isinstance(item, _Loop):
-            key = ("loop", *map(sign, item.iterations[0]))
-        else:
-            at = item.place and (item.place.source, item.place.line, item.place.column)
-            size = tuple(values[id] for id in item.inputs + item.outputs) if shapes else ()
-            unplaced = item.id if at is None and not shapes else None  # without a line, only equal shapes tell a loop
-            key = (at, item.op, labels.get(item.scope), size, unplaced)
-        return known.setdefault(key, len(known))
-
-    items = list(graph.calls)
-    for _ in range(4):  # loops in loops
-        found = _repeats(items, [sign(i) for i in items], partial=not shapes)
-        if len(found) == len(items):
-            break
-        items = found
-    return items
-
-
-def _repeats(items, signs, partial):
-    """Replace each run of three or more equal stretches by a loop; `partial` lets the third be cut short."""
-    n = len(signs)
-    following, latest = [n] * n, {}
-    for i in range(n - 1, -1, -1):
-        following[i] = latest.get(signs[i], n)
-        latest[signs[i]] = i
-    reach = {}  # period -> where the comparison last stopped, so that nothing is compared twice
-    out, i = [], 0
-    while i < n:
-        at, loop = i, None
-        for _ in range(4):  # an operator may stand several times in one body
-            at = following[at]
-            if at >= n:
-                break
-            period = at - i
-            end = max(reach.get(period, i), i)
-            while end + period < n and signs[end] == signs[end + period]:
-                end += 1
-            reach[period] = end
-            length = end - i + period
-            if length >= ((MIN_REPEATS - 1) * period + 1 if partial else MIN_REPEATS * period):
-                loop = period, length
-                break
-        if loop:
-            period, length = loop
-            out.append(_Loop(tuple(tuple(items[k:min(k + period, i + length)]) for k in range(i, i + length, period))))
-            i += length
-        else:
-            out.append(items[i])
-            i += 1
-    return out
-
-
-class _Folding:
-    """Writes a graph again from calls nested into loops."""
-
-    def __init__(self, graph, show):
-        self.graph, self.show = graph, show
-        self.paths = _paths(graph)
-        self.scopes = {s.id: s for s in graph.scopes}
-        self.number = _next_number(graph)
-        self.next_scope = len(graph.scopes)
-        self.groups, self.moved = [], {}
-
-    def run(self, items):
-        for item in items:
-            if isinstance(item, _Loop):
-                self.loop(item)
-        calls = tuple(dataclasses.replace(c, scope=self.moved[c.id]) if c.id in self.moved else c for c in self.graph.calls)
-        graph = self.graph.replace(calls=calls, scopes=tuple(self.scopes.values()))
-        by_id = {c.id: c for c in calls}
-        return _collapse(graph, [(call, [by_id[c.id] for c in members]) for call, members in self.groups])
-
-    def loop(self, loop):
-        members = list(loop.calls())
-        times, name = len(loop.iterations), _loop_name(self.graph, members)
-        around = self.common(members[0], members[-1])
-        if self.show == "none":
-            self.group(f"{name} ×{times}", members, around[-1] if around else None, times)
-            return
-        scope = self.enclose(f"{name} ×{times}", members, around)
-        ends = loop.iterations if self.show == "all" else (loop.iterations[0], loop.iterations[-1])
-        for item in (i for iteration in ends for i in iteration):
-            if isinstance(item, _Loop):
-                self.loop(item)
-        if self.show == "ends":
-            between = list(loop.calls(1, -1))
-            if times == MIN_REPEATS and len(between) == 1:
-                return
-            self.group(f"{times - 2} more", between, scope, times - 2)
-
-    def group(self, op, members, scope, times):
-        place = next((c.place for c in members if c.place), None)
-        self.groups.append((Call(f"g{self.number}", op, (), (), params=_members(members, times), scope=scope, place=place), members))
-        self.number += 1
-
-    def common(self, first, last):
-        """The scopes around a whole loop; those that a capture made for its single iterations lie inside."""
-        a, b = (self.path(c) for c in (first, last))
-        shared = 0
-        while shared < min(len(a), len(b)) and a[shared] == b[shared]:
-            shared += 1
-        return a[:shared]
-
-    def path(self, call):
-        scope = self.moved.get(call.id, call.scope)
-        out = []
-        while scope is not None:
-            out.append(scope)
-            scope = self.scopes[scope].parent
-        return tuple(reversed(out))
-
-    def enclose(self, name, members, around):
-        while f"s{self.next_scope}" in self.scopes:
-            self.next_scope += 1
-        id, parent = f"s{self.next_scope}", around[-1] if around else None
-        place = next((c.place for c in members if c.place), None)
-        self.scopes[id] = Scope(id, "loop", name, parent, place)
-        for call in members:
-            inner = [s for s in self.path(call)[len(around):] if s != id]
-            while inner and self.scopes[inner[0]].kind == "loop" and not _is_marked(self.scopes[inner[0]]):
-                del inner[0]  # a scope for one iteration says nothing that the loop's does not
-            if inner:
-                self.scopes[inner[0]] = dataclasses.replace(self.scopes[inner[0]], parent=id)
-            else:
-                self.moved[call.id] = id
-        return id
-
-
-def _is_marked(scope):
-    return " ×" in scope.name
-
-
-def _loop_name(graph, members):
-    """The text of the `for` or `while` line around these calls, else their lines."""
-    places = [c.place for c in members if c.place]
-    if not places:
-        return members[0].op.rsplit(".", 1)[-1]
-    first = min(places, key=lambda p: p.line)
-    last = max(p.end_line for p in places)
-    if first.text.startswith(("for ", "while ")):
-        return first.text.split(":")[0].strip()
-    lines = graph.source.splitlines() if first.source == "cell" else []
-    if first.line <= len(lines):
-        indent = _indent(lines[first.line - 1])
-        for line in reversed(lines[:first.line - 1]):
-            if line.strip() and _indent(line) < indent:
-                if line.lstrip().startswith(("for ", "while ")):
-                    return line.split("#")[0].strip().rstrip(":")
-                if line.lstrip().startswith(("def ", "class ")):
-                    break
-                indent = _indent(line)
-    return f"line {first.line}" if first.line == last else f"lines {first.line}–{last}"
-
-
-def _indent(line):
-    return len(line) - len(line.lstrip())
-
-
-def fold_lines(graph: Graph) -> Graph:
-    """Fold neighbouring calls made by one source line into one group a line."""
-    runs = []
-    for call in graph.calls:
-        key = (call.place.source, call.place.line, call.scope) if call.place else None
-        if runs and key is not None and runs[-1][0] == key:
-            runs[-1][1].append(call)
-        else:
-            runs.append((key, [call]))
-    number, groups = _next_number(graph), []
-    for key, calls in runs:
-        if len(calls) > 1:
-            groups.append((Call(f"g{number}", f"line {key[1]}", (), (), params=_members(calls), scope=key[2], place=calls[0].place), calls))
-            number += 1
-    return _collapse(graph, groups)

@@ -1,6 +1,6 @@
 """A small hand for writing graphs in tests: leaves, operators and gradients, a line each.
 
-`python -m tests.graph.graph_builder` writes the fixtures anew; `python -m tests.graph.graph_builder --goldens` writes the golden texts from them.
+`python tests/graph/graph_builder.py` writes the fixtures anew; `python tests/graph/graph_builder.py --goldens` writes the golden texts from them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import random
 import sys
 
 from nbgrad.graph.records import Call, Graph, Place, Scope, Step, Summary, Value
@@ -210,6 +211,24 @@ def chain(length, places=False):
         if n % 9 == 0:
             earlier = v
     return g.graph(v)
+
+
+def tangle(seed):
+    """Operators, names, cuts and nested scopes at random, as no person would write them."""
+    r = random.Random(seed)
+    g = Build("for i in x:\n" * 3 + "    a\n" * 10)
+    scopes = [None]
+    for n in range(r.randint(0, 6)):
+        scopes.append(g.scope(r.choice(["function", "module", "loop", "with", "composite"]), f"scope {n}", r.choice(scopes)))
+    values = [g.leaf(r.choice([None, f"w{n}"]), (2,), r.random() < 0.6, data=full(1.0, 2.0)) for n in range(r.randint(1, 6))]
+    scope = None
+    for n in range(r.randint(1, 45)):
+        scope = r.choice(scopes) if r.random() < 0.3 else scope
+        inputs = [r.choice(values[-12:]) for _ in range(r.randint(0, 4))]
+        values.append(g.op(r.choice(["add", "mm", "relu", "nn.functional.linear"]), *inputs, shape=(2,), name=r.choice([None, None, "h"]),
+                           line=r.choice([None, 4, 5, 6]), scope=scope, cut=r.choice([None] * 8 + ["detach"]), is_view=r.random() < 0.1))
+    grads = {v.id: full(r.choice([0.0, 1e-9, 1.0, math.inf])) for v in g.values if v.requires_grad and r.random() < 0.7}
+    return g.graph(*r.sample(values, r.randint(1, 2)), **grads)
 
 
 FIXTURES = {

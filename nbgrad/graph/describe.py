@@ -1,0 +1,77 @@
+"""What a screen reader is told, and which kind of thing a value is, in one place for every renderer.
+
+`picture.py` calls this. Plain text comes out, cleaned of control characters but not yet escaped.
+"""
+
+from __future__ import annotations
+
+from . import _text
+from .records import Call, Graph, Value
+from .transform import is_group
+
+_REASONS = {"data": ".data"}
+
+
+def reason(cut: str) -> str:
+    """Why an edge is cut, as the user wrote it."""
+    return _REASONS.get(cut, cut)
+
+
+def kind(graph: Graph, value: Value) -> str:
+    """ "root", "named", "parameter" or "input": what a value is drawn as."""
+    if value.id in graph.roots:
+        return "root"
+    if graph.producer(value.id) is not None or not value.is_leaf:
+        return "named"
+    return "parameter" if value.requires_grad else "input"
+
+
+def is_born(graph: Graph, value: Value) -> bool:
+    """Whether a value that holds NaN or Inf was made of values that hold none."""
+    call = graph.producer(value.id)
+    return call is None or not any(_text.trouble(graph.value(i).data) for i in call.inputs)
+
+
+def about_value(graph: Graph, value: Value) -> str:
+    """Say all of a value in one line: "w, parameter, 5 by 3, gradient norm 0.65, line 3"."""
+    what = kind(graph, value)
+    what = {"named": "tensor", "root": "result"}.get(what, what)
+    parts = [_text.clean(value.name) if value.name else "unnamed", what, " by ".join(map(str, value.shape)) or "scalar"]
+    if value.dtype != "float32":
+        parts.append(value.dtype)
+    if value.data is not None and value.data.values and value.data.size == 1:
+        parts.append(f"value {_text.number(value.data.values[0])}")
+    bad = _text.trouble(value.data)
+    if bad:
+        parts.append(f"has {bad}" + (", first here" if is_born(graph, value) else ""))
+    if value.requires_grad:
+        parts.append("no gradient yet" if value.grad is None else f"gradient norm {_text.number(_text.norm(value.grad))}")
+    if value.cut:
+        parts.append(f"cut by {value.cut}")
+    if value.place:
+        parts.append(f"line {value.place.line}")
+    return _text.clean(", ".join(parts))
+
+
+def about_call(graph: Graph, call: Call, cut: str) -> str:
+    """Say all of an operator in one line: "matmul, operator, of x, w, line 5"."""
+    names = [_text.clean(graph.value(i).name or _text.shape(graph.value(i))) for i in call.inputs[:6]]
+    what = f"group of {dict(call.params).get('calls', 'several')} operators" if is_group(call) else "operator"
+    parts = [_text.clean(call.op), what] + (["of " + ", ".join(names)] if names else [])
+    parts += [f"{k} {v}" for k, v in call.params if not is_group(call)]
+    if cut:
+        parts.append(f"cut: {cut}")
+    if call.error:
+        parts.append(f"raised {_text.shorten(call.error, 120)}")
+    if call.place:
+        parts.append(f"line {call.place.line}")
+    return _text.clean(", ".join(parts))
+
+
+def summary(graph: Graph) -> tuple[str, str]:
+    """Title and description of a whole picture."""
+    roots = ", ".join(_text.shorten(graph.value(r).name or _text.shape(graph.value(r)), 40) for r in graph.roots) or "values"
+    learned = sum(v.requires_grad and v.is_leaf for v in graph.values)
+    count = len(graph.calls)
+    text = f"{count:,} operator{'s' * (count != 1)}, {learned:,} leaf tensor{'s' * (learned != 1)} that require{'s' * (learned == 1)} grad"
+    return f"Computation graph of {roots}", "; ".join((text, *map(_text.clean, graph.notes)))
