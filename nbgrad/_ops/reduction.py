@@ -152,11 +152,13 @@ def _even(grad, self, result, dim, keepdim):
 def _check_not_empty(self, name, dim):
     if self.size == 0:
         if dim is None or dim == ():
-            kind = IndexError if name.startswith("arg") or name.startswith("am") and name != "aminmax" else RuntimeError
+            if name == "aminmax":
+                raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+            kind = IndexError if name.startswith("arg") else RuntimeError
             raise kind(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
         for d in dims_of(dim, self.ndim):
             if self.shape[d] == 0:
-                raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+                raise IndexError(f"{name}{'' if name == 'aminmax' else '()'}: Expected reduction dim {d} to have non-zero size.")
 
 
 def _extreme(ufunc, self, name, dim, keepdim):
@@ -356,16 +358,6 @@ def logsumexp(self, dim, keepdim=False):
 def _logsumexp_gradient(grad, self, result, dim, keepdim):
     grad, result = (kept(x, tuple(self.shape), dim, keepdim) for x in (grad, result))
     return grad * exp(self - where(isinf(result), 0, result))
-
-
-@primitive(vjp={"self": lambda grad: grad}, node="SumBackward1", varargs="size", namespace=())
-def sum_to_size(self, size):
-    """Sum dimensions until this size is left, the inverse of broadcasting."""
-    lead = self.ndim - len(size)
-    if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(size, self.shape[lead:])):
-        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(self.shape)}}}.")
-    dims = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(size) if n == 1 and self.shape[lead + i] != 1)
-    return np.add.reduce(self, axis=dims, keepdims=True).reshape(tuple(size)) if dims else self.copy()
 
 
 from .choice import maximum, minimum  # noqa: E402

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import html
+import threading
 import time
 from dataclasses import fields
 from typing import Protocol
@@ -51,11 +52,15 @@ class ArrayRequests(anywidget.AnyWidget):
     def _answer(self, _widget, message, _buffers):
         if not isinstance(message, dict):
             return
-        if message.get("kind") == "hello":  # publishing while idle lets the kernel answer this comm while a cell runs
-            self.send({"kind": "ready"})
+        if message.get("kind") == "hello":
+            self.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
         elif message.get("kind") == "array":
-            header, buffers = self._inspect(message)
-            reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header}
+            header, buffers, error = None, [], None
+            try:
+                header, buffers = self._inspect(message)
+            except Exception as fault:  # told to the reader; an unanswered request would only time out
+                error = f"{type(fault).__name__}: {fault}"
+            reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header, "error": error}
             self.send(reply, buffers=buffers)
 
     def _inspect(self, message):
@@ -150,30 +155,35 @@ class GraphView(anywidget.AnyWidget):
         self.requests.close()
         super().close()
 
-    def show(self, text: str = "") -> None:
+    def show(self, text: str = "", page: str | None = None) -> None:
         """Display the static picture and this view as two outputs of the cell, of which a reader sees one at a time.
 
-        The picture stays in the notebook file for readers without a kernel; `text` is the graph in words for everyone else.
+        The picture stays in the notebook file for readers without a kernel; `text` is the graph in words, and `page` is html to show in
+        place of the bare picture.
         """
-        display(static_bundle(self._record, self.svg, text, self.key), raw=True)
+        display(static_bundle(self._record, self.svg, self.key, text, page), raw=True)
         display(self)
 
 
-def static_bundle(graph: Graph, svg: str, text: str, key: str) -> dict[str, str]:
+def static_bundle(graph: Graph, svg: str, key: str, text: str = "", page: str | None = None) -> dict[str, str]:
     """The picture as html, svg and plain text, marked with `key` for the view that hides it.
 
-    The html is one `<img>`, which survives the cleaning of notebooks that are not trusted; inline SVG and scripts would not.
+    Without a `page` the html is one `<img>`, which survives the cleaning of notebooks that are not trusted; inline SVG would not.
     """
+    return {
+        "text/html": f'<div data-nbgrad-static="{html.escape(key)}">{_image(graph, svg, text) if page is None else page}</div>',
+        "image/svg+xml": svg,
+        "text/plain": text or repr(graph),
+    }
+
+
+def _image(graph, svg, text):
     names = ", ".join(v.name for v in graph.values if v.name) or "unnamed tensors"
     alt = html.escape(" ".join(f"Computation graph of {names}".split()))
     picture = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
     image = f'<img alt="{alt}" style="max-width: 100%" src="data:image/svg+xml;base64,{picture}">'
     words = f"<details><summary>The graph in words</summary><pre>{html.escape(text)}</pre></details>" if text else ""
-    return {
-        "text/html": f'<div data-nbgrad-static="{html.escape(key)}">{image}{words}</div>',
-        "image/svg+xml": svg,
-        "text/plain": text or repr(graph),
-    }
+    return image + words
 
 
 def _plain(summary):

@@ -38,3 +38,9 @@ def browser_type_launch_args(browser_type_launch_args):
     from labkit import CHROMIUM_ARGS, find_chromium
 
     return {**browser_type_launch_args, "executable_path": find_chromium(), "args": list(CHROMIUM_ARGS)}
+
+
+@pytest.fixture(scope="session")
+def base_url():
+    """No common address; the plugin's own fixture of this name warns under pytest 9, and warnings are errors here."""
+    return None

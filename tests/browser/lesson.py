@@ -107,11 +107,24 @@ _EDGES = [
 _GLYPHS = {"c0": "@", "c1": "+", "c2": "bce_with_logits"}
 
 
+_COLOURS = {  # light, dark
+    "paper": ("#ffffff", "#111417"), "ink": ("#1b1f24", "#e6edf3"), "muted": ("#57606a", "#9da7b3"), "edge": ("#6e7781", "#848d97"),
+    "grad": ("#b5440b", "#ff9b5e"), "parameter": ("#ddeeff", "#0f2e4d"), "parameter-line": ("#0b5cad", "#58a6ff"),
+    "input": ("#f6f8fa", "#1c2128"), "input-line": ("#6e7781", "#848d97"), "named": ("#ffffff", "#161b22"), "named-line": ("#57606a", "#9da7b3"),
+    "root": ("#f0f1f3", "#2a3038"), "root-line": ("#1b1f24", "#e6edf3"), "op": ("#2f363d", "#c9d1d9"), "op-ink": ("#ffffff", "#111417"),
+}  # fmt: skip
+
+
 def lesson_svg(graph: Graph) -> str:
     """A picture in the renderer's marks, laid out by hand."""
-    parts = ['<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad" viewBox="0 0 1160 216" font-family="sans-serif" font-size="13">']
-    for start, end, value in _EDGES:
-        parts.append(_edge(start, end, value, graph))
+    light, dark = ("".join(f"--{name}:{pair[n]};" for name, pair in _COLOURS.items()) for n in (0, 1))
+    roles = "".join(f".nbg-1 .f-{name}{{fill:var(--{name})}}.nbg-1 .s-{name}{{stroke:var(--{name})}}" for name in _COLOURS)
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad nbg-1" role="graphics-document" aria-labelledby="nbg-1-t" '
+        'viewBox="0 0 1160 216" font-family="sans-serif" font-size="13"><title id="nbg-1-t">Computation graph of loss</title>'
+        f'<style>.nbg-1{{{light}}}[data-theme="dark"] .nbg-1{{{dark}}}{roles}</style><rect class="nb-paper f-paper" width="100%" height="100%"/>'
+    ]
+    parts += [_edge(*edge, graph) for edge in _EDGES]
     parts += [_node(id, graph) for id in _BOXES]
     return "".join(parts) + "</svg>"
 
@@ -125,39 +138,46 @@ def _ends(start, end):
 def _edge(start, end, value, graph):
     x1, y1, x2, y2 = _ends(start, end)
     down = x1 == x2
-    marks = f'data-from="{start}" data-to="{end}" data-value="{value}"'
-    head = f"{x2 - 4},{y2 - 8} {x2 + 4},{y2 - 8} {x2},{y2}" if down else f"{x2 - 8},{y2 - 4} {x2 - 8},{y2 + 4} {x2},{y2}"
-    label = '<text x="337" y="166" text-anchor="middle" fill="#57606a" font-size="11">(3,)</text>' if value == "t4" else ""
-    forward = f'<g class="nb-edge" {marks}><path d="M{x1} {y1}L{x2} {y2}" fill="none" stroke="#6e7781" stroke-width="1.2"/><polygon points="{head}" fill="#6e7781"/>{label}</g>'
+    head = f"M{x2 - 4} {y2 - 8}L{x2 + 4} {y2 - 8}L{x2} {y2}Z" if down else f"M{x2 - 8} {y2 - 4}L{x2 - 8} {y2 + 4}L{x2} {y2}Z"
+    forward = (
+        f'<g class="nb-edge" data-from="{start}" data-to="{end}" data-value="{value}">'
+        f'<path class="s-edge" d="M{x1} {y1}L{x2} {y2}" fill="none" stroke-width="1.2"/><path class="f-edge" d="{head}"/></g>'
+    )
     grad = graph.value(value).grad
     if grad is None:
         return forward
     middle = f'x="{x1 - 12}" y="{(y1 + y2) / 2}" text-anchor="end"' if down else f'x="{(x1 + x2) / 2}" y="{y1 + 28}" text-anchor="middle"'
-    path = f"M{x2 - 6} {y2}L{x1 - 6} {y1 + 8}" if down else f"M{x2} {y2 + 8}Q{(x1 + x2) / 2} {y2 + 18} {x1 + 8} {y1 + 9}"
-    tip = f"{x1 - 10},{y1 + 9} {x1 - 2},{y1 + 9} {x1 - 6},{y1 + 1}" if down else f"{x1 + 9},{y1 + 5} {x1 + 9},{y1 + 13} {x1},{y1 + 7}"
+    line = f"M{x2 - 6} {y2}L{x1 - 6} {y1 + 8}" if down else f"M{x2} {y2 + 8}L{x1 + 8} {y1 + 8}"
+    tip = f"M{x1 - 10} {y1 + 9}L{x1 - 2} {y1 + 9}L{x1 - 6} {y1 + 1}Z" if down else f"M{x1 + 9} {y1 + 4}L{x1 + 9} {y1 + 12}L{x1 + 1} {y1 + 8}Z"
     return forward + (
-        f'<g class="nb-back" {marks}><path d="{path}" fill="none" stroke="#d9742f" stroke-width="2" stroke-dasharray="6 4"/>'
-        f'<polygon points="{tip}" fill="#d9742f"/><text {middle} fill="#a6470f" font-size="11">{grad.norm:.3g}</text></g>'
+        f'<g class="nb-back" data-from="{end}" data-to="{start}" data-value="{value}"><path class="s-grad" d="{line}" fill="none" '
+        f'stroke-width="2" stroke-dasharray="5 3.5"/><path class="f-grad" d="{tip}"/></g>'
+        f'<g class="nb-label" data-from="{start}" data-to="{end}" data-value="{value}">'
+        f'<text {middle}><tspan class="f-grad" font-size="11">{grad.norm:.3g}</tspan></text></g>'
     )
 
 
 def _node(id, graph):
     kind, x, y, w, h = _BOXES[id]
-    opening = f'<g class="nb-node nb-{kind}" data-id="{id}" data-value="{"" if kind == "op" else id}" tabindex="-1">'
     if kind == "op":
-        shape = f'<circle cx="{x}" cy="{y}" r="18" fill="#2f363d"/>' if w == 18 else f'<rect x="{x - w}" y="{y - h}" width="{2 * w}" height="{2 * h}" rx="15" fill="#2f363d"/>'
-        return f'{opening}{shape}<text x="{x}" y="{y + 4}" text-anchor="middle" fill="#fff">{_GLYPHS[id]}</text></g>'
+        about = f"{_GLYPHS[id]}, operator, line {graph.call(id).place.line}"
+        shape = f'<rect class="nb-shape f-op" x="{x - w}" y="{y - h}" width="{2 * w}" height="{2 * h}" rx="{min(h, 18)}"/>'
+        texts = f'<text x="{x}" y="{y + 4}" text-anchor="middle"><tspan class="f-op-ink">{_GLYPHS[id]}</tspan></text>'
+        return f'<g class="nb-node nb-op" data-id="{id}" data-call="{id}" tabindex="-1" aria-label="{about}"><title>{about}</title>{shape}{texts}</g>'
     value = graph.value(id)
     style = {"input": 'stroke-dasharray="5 4"', "parameter": 'rx="10" stroke-width="2"', "root": 'rx="12" stroke-width="2.5"'}.get(kind, 'rx="10"')
-    shape = f'<rect x="{x - w}" y="{y - h}" width="{2 * w}" height="{2 * h}" fill="#fff" stroke="#57606a" {style}/>'
     name, data = html.escape(value.name), value.data
     numbers = " ".join(f"{v:.3g}" for v in data.values) if data.values else f"μ {data.mean:.2f} σ {data.std:.2f}"
-    texts = f'<text x="{x - w + 12}" y="{y - 12}"><tspan font-weight="bold">{name}</tspan> <tspan font-size="11">{html.escape(str(value.shape))}</tspan></text>'
-    texts += f'<text x="{x - w + 12}" y="{y + 7}" font-size="12">{numbers}</text>'
+    left = x - w + 12
+    lines = [f'<tspan class="f-ink" font-weight="bold">{name}</tspan> <tspan class="f-muted" font-size="11">{html.escape(str(value.shape))}</tspan>']
+    lines.append(f'<tspan class="f-muted" font-size="12">{numbers}</tspan>')
+    texts = "".join(f'<text x="{left}" y="{y - 12 + 19 * n}">{line}</text>' for n, line in enumerate(lines))
     if kind != "input":
         grad = "∂ –" if value.grad is None else f"∂ ‖g‖ {value.grad.norm:.3g}"
-        texts += f'<text class="nb-grad" data-grad="{id}" x="{x - w + 12}" y="{y + 25}" font-size="12" fill="#a6470f">{grad}</text>'
-    return f"{opening}<title>{name}</title>{shape}{texts}</g>"
+        texts += f'<text class="nb-grad" data-grad="{id}" x="{left}" y="{y + 25}"><tspan class="f-grad" font-size="12">{grad}</tspan></text>'
+    shape = f'<rect class="nb-shape f-{kind} s-{kind}-line" x="{x - w}" y="{y - h}" width="{2 * w}" height="{2 * h}" {style}/>'
+    opening = f'<g class="nb-node nb-{kind}" data-id="{id}" data-value="{id}" tabindex="-1" aria-label="{name}, {kind}">'
+    return f"{opening}<title>{name}, {kind}</title>{shape}{texts}</g>"
 
 
 class LessonSource:

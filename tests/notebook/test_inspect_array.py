@@ -160,7 +160,7 @@ def test_ten_million_elements_are_quick(shape):
     inspect_array(a)
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         inspect_array(a)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.4  # about 0.1 s on an idle core; the bound leaves room for a busy one
+        times.append(time.process_time() - start)
+    assert min(times) < 0.5  # about 0.1 s; the bound leaves room for a slow core

@@ -30,8 +30,8 @@ function fill(node, properties, children) {
 }
 
 /**
- * Parse our renderer's picture. It is trusted to be ours, but everything that could run or load is dropped all the same, and its style
- * sheet too: inside the explorer the colours follow the notebook's theme, not the system's.
+ * Parse our renderer's picture. It is ours, but everything that could run or load is dropped all the same; its style sheet, which gives
+ * every colour for light and for dark, stays where it names nothing outside.
  * @param {string} text
  * @returns {SVGSVGElement | null} null where the text is not an SVG
  */
@@ -41,7 +41,8 @@ export function parsePicture(text) {
   if (parsed.documentElement.localName !== "svg" || parsed.querySelector("parsererror")) return null;
   const picture = /** @type {any} */ (document.importNode(parsed.documentElement, true));
   for (const node of [picture, ...picture.querySelectorAll("*")]) {
-    if (FORBIDDEN.has(node.localName.toLowerCase())) {
+    const name = node.localName.toLowerCase();
+    if (FORBIDDEN.has(name) || (name === "style" && /@import|url\(|\\/i.test(node.textContent))) {
       node.remove();
       continue;
     }
@@ -56,7 +57,7 @@ export function parsePicture(text) {
 }
 
 const FORBIDDEN = new Set([
-  "script", "foreignobject", "style", "iframe", "object", "embed", "audio", "video", "animate", "set", "animatetransform", "animatemotion",
+  "script", "foreignobject", "iframe", "object", "embed", "audio", "video", "animate", "set", "animatetransform", "animatemotion",
 ]);
 
 /** Call `work` once per frame at most, however often it is asked for. @param {() => void} work */

@@ -1,7 +1,7 @@
 // The explorer: toolbar, picture and inspector side by side, one selection, one live state. `host` connects it to a kernel or a file.
 
 import { element } from "./dom.js";
-import { formatNumber, plural } from "./format.js";
+import { formatBrief, plural } from "./format.js";
 import { Inspector } from "./inspector.js";
 import { Picture } from "./picture.js";
 import { opName, Record } from "./record.js";
@@ -109,16 +109,18 @@ export class Explorer {
 
   find() {
     const wanted = this.search.value.trim().toLowerCase();
-    const matches = wanted === "" ? null : (id) => this.searchText(id).includes(wanted);
+    const matches = wanted === "" ? null : (id) => this.searchText(id, wanted.length > 2).includes(wanted);
     this.picture.highlight(matches);
     this.hits = matches ? [...new Set(this.picture.nodes.map((n) => n.getAttribute("data-value") || n.getAttribute("data-id")))].filter(matches) : [];
     this.found.textContent = matches ? plural(this.hits.length, "match").replace("matchs", "matches") : "";
   }
 
-  searchText(id) {
+  /** A letter or two find names; longer words also find node names, dtypes and shapes. */
+  searchText(id, everything) {
     const call = this.record.calls.get(id);
     const value = this.record.values.get(id);
-    const parts = call ? [opName(call), call.node, call.place?.text] : [this.record.label(id), value?.dtype, value?.shape.join(", ")];
+    const name = call ? opName(call) : (value?.name ?? "");
+    const parts = everything ? [name, call?.node, value?.dtype, value?.shape.join(", ")] : [name];
     return parts.filter(Boolean).join(" ").toLowerCase();
   }
 
@@ -179,9 +181,11 @@ export class Explorer {
     if (!value) return;
     const { grad } = this.record.gradOf(value, this.live[id]);
     const values = grad?.values ?? [];
-    const few = values.length > 0 && values.length <= 4 && values.length === grad.size;
-    const text = !grad ? "∂ –" : few ? `∂ ${values.map((x) => formatNumber(/** @type {any} */ (x))).join(" ")}` : `∂ ‖g‖ ${formatNumber(grad.norm)}`;
-    this.picture.setGradient(id, text, Boolean(grad));
+    const few = values.length > 0 && values.length <= 4 && values.length === grad.size && !grad.nan && !grad.inf;
+    const norm = this.record.normOf(grad);
+    const elements = few && `∂ ${values.map((x) => formatBrief(/** @type {any} */ (x))).join(" ")}`;
+    const texts = !grad ? ["∂ –"] : [elements, typeof norm === "number" && `∂ ‖g‖ ${formatBrief(norm)}`, `∂ ${formatBrief(norm)}`];
+    this.picture.setGradient(id, texts.filter(Boolean), norm);
   }
 
   announceChange(changed, before) {
@@ -193,7 +197,7 @@ export class Explorer {
     const chosen = this.live[this.selected]?.grad;
     const parts = [came.length && `gradient arrived: ${names(came)}`, gone.length && `gradient set to None: ${names(gone)}`];
     if (!came.length && !gone.length && changed.includes(this.selected) && chosen)
-      parts.push(`gradient norm of ${this.record.label(this.selected)} is now ${formatNumber(chosen.norm)}`);
+      parts.push(`gradient norm of ${this.record.label(this.selected)} is now ${formatBrief(this.record.normOf(chosen))}`);
     if (parts.some(Boolean)) this.announce(parts.filter(Boolean).join("; "));
   }
 

@@ -19,6 +19,23 @@ export function formatNumber(x) {
   return value.toExponential(2).replace("e+", "e").replace(/-/g, MINUS);
 }
 
+/**
+ * A number as the picture writes it: the renderer's own form, so that a line which changes keeps its looks.
+ * @param {number | string | null | undefined} x
+ */
+export function formatBrief(x) {
+  const value = x === null || x === undefined ? NaN : toNumber(x);
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || (value !== 0 && (size < 1e-3 || size >= 1e6))) {
+    const [mantissa, exponent] = value.toExponential(2).split("e");
+    return Number.isFinite(value) ? `${mantissa.replace(/\.?0+$/, "")}e${Number(exponent)}`.replace(/-/g, MINUS) : formatNumber(x);
+  }
+  const rounded = Number(value.toPrecision(3));
+  const digits = Math.max(0, 2 - (rounded ? Math.floor(Math.log10(Math.abs(rounded))) : 0));
+  const text = rounded.toFixed(digits);
+  return (digits > 0 && text.endsWith("0") ? text.slice(0, -1).replace(/\.$/, "") : text).replace("-", MINUS);
+}
+
 /** @param {number | string} x */
 export function toNumber(x) {
   if (typeof x === "number") return x;

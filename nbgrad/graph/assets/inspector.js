@@ -69,7 +69,7 @@ export class Inspector {
   heading(label, value) {
     const flags = [value.is_parameter && "parameter", value.is_leaf && "leaf", value.requires_grad && "requires_grad"];
     return element("header", { class: "nbx-heading" },
-      element("h3", { class: value.name ? null : "nbx-unnamed" }, label),
+      element("h2", { class: value.name ? null : "nbx-unnamed" }, label),
       element("span", { class: "nbx-shape" }, formatShape(value.shape)),
       element("span", { class: "nbx-quiet" }, value.dtype),
       element("span", { class: "nbx-flags" }, ...flags.filter(Boolean).map((flag) =>
@@ -186,7 +186,7 @@ export class Inspector {
       ["raised", call.error && [element("span", { class: "nbx-bad" }, call.error)]],
     ];
     return [
-      element("header", { class: "nbx-heading" }, element("h3", {}, opName(call)),
+      element("header", { class: "nbx-heading" }, element("h2", {}, opName(call)),
         element("span", { class: "nbx-quiet" }, call.node ?? "not recorded for backward"),
         element("span", { class: "nbx-flags" }, ...flags.map((flag) => element("span", { class: "nbx-flag" }, flag)))),
       factList(facts),
@@ -206,7 +206,7 @@ export class Inspector {
 
   gradientText(id) {
     const value = this.options.record.values.get(id);
-    return `∂ ${formatNumber(value && this.options.record.gradOf(value, this.options.state(id)).grad?.norm)}`;
+    return `∂ ${formatNumber(value && this.options.record.normOf(this.options.record.gradOf(value, this.options.state(id)).grad))}`;
   }
 
   refreshGradients() {
@@ -214,7 +214,7 @@ export class Inspector {
   }
 
   stepLines(call) {
-    const norms = (grads) => (grads ?? []).map((grad) => (grad ? formatNumber(grad.norm) : "–")).join(", ");
+    const norms = (grads) => (grads ?? []).map((grad) => formatNumber(this.options.record.normOf(grad))).join(", ");
     const steps = this.options.record.steps.filter((step) => step.call === call.id).slice(0, 8);
     return steps.length && steps.map((step) =>
       element("div", {}, `step ${step.order}`, element("span", { class: "nbx-grad-ink" },
@@ -243,7 +243,7 @@ export class Inspector {
       ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],
     ];
     return [
-      element("header", { class: "nbx-heading" }, element("h3", {}, "Graph")), factList(facts),
+      element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")), factList(facts),
       element("p", { class: "nbx-quiet" }, "Choose a tensor or an operator to look inside. Arrow keys follow the edges."),
       record.source && element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, record.source),
     ].filter(Boolean);

@@ -17,10 +17,7 @@ export class Pane {
   /** @param {PaneOptions} options */
   constructor(options) {
     this.options = options;
-    this.wanted = true; // whether its elements are to be asked for
-    /** @type {any} */
-    this.local = null; // what the record alone knows of its elements
-    this.title = element("h4", {}, options.which === "grad" ? ".grad" : "value");
+    this.title = element("h3", {}, options.which === "grad" ? ".grad" : "value");
     this.note = element("p", { class: "nbx-quiet" });
     this.facts = element("dl", { class: "nbx-stats" });
     this.heatmap = new Heatmap({
@@ -31,6 +28,9 @@ export class Pane {
       element("option", { value: "max_abs" }, "largest |x|"), element("option", { value: "mean" }, "mean"));
     this.histogram = element("div");
     this.windowOpen = false;
+    this.wanted = false; // whether there is an array to ask for
+    /** @type {import("./inspection.js").Inspection | null} */
+    this.local = null; // what the record's own values show
     this.window = element("div");
     this.element = element("section", { class: `nbx-pane nbx-${options.which}`, dataset: { testid: `pane-${options.which}` } },
       element("header", {}, this.title, this.reduce), this.note, this.facts, this.heatmap.element, this.window, this.histogram);
@@ -53,12 +53,11 @@ export class Pane {
   /** @param {import("./record.js").Summary} stats @param {string} note */
   showStats(stats, note) {
     const numbers = [["mean", stats.mean], ["std", stats.std], ["norm", stats.norm], ["min", stats.min], ["max", stats.max]];
-    /** @type {[string, number | undefined][]} */
     const counts = [["zeros", stats.zeros], ["NaN", stats.nan], ["Inf", stats.inf]];
     const item = (name, text, bad) => element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
     this.facts.replaceChildren(
       ...(stats.size > 1 ? numbers : []).map(([name, x]) => item(name, formatNumber(x))),
-      ...counts.map(([name, count = 0]) => (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(count), count && name !== "zeros"))
+      ...counts.map(([name, count = 0]) => (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(Number(count)), count && name !== "zeros"))
         .filter(Boolean));
     this.note.textContent = note;
   }

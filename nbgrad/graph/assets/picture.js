@@ -3,6 +3,7 @@
 // It knows the renderer's marks (nb-node, nb-edge, nb-back, nb-grad and their data-* attributes) and nothing of what they stand for.
 
 import { element, oncePerFrame, parsePicture } from "./dom.js";
+import { formatBrief } from "./format.js";
 
 const LARGEST = 8;
 const MARGIN = 14;
@@ -30,8 +31,10 @@ export class Picture {
     this.box = box.length === 4 && box.every(Number.isFinite) && box[2] > 0 && box[3] > 0 ? box : [0, 0, 300, 150];
     for (const name of ["width", "height", "style", "preserveAspectRatio"]) drawing.removeAttribute(name);
     drawing.setAttribute("role", "graphics-document");
-    drawing.setAttribute("aria-label", "Computation graph");
-    drawing.setAttribute("aria-roledescription", "computation graph");
+    drawing.setAttribute("aria-label", drawing.querySelector(":scope > title")?.textContent ?? "Computation graph");
+    drawing.removeAttribute("aria-labelledby");
+    drawing.querySelector(":scope > title")?.remove(); // or it would pop up wherever the pointer rests
+    for (const part of drawing.querySelectorAll(".nb-label .f-grad")) part.closest("text").classList.add("nbx-back-label");
     this.collectEdges(drawing);
     this.nodes = this.topological([...drawing.querySelectorAll(".nb-node")]);
     for (const node of this.nodes) {
@@ -87,7 +90,11 @@ export class Picture {
   relabel(only) {
     for (const node of this.nodes) {
       const id = valueOf(node) || idOf(node);
-      if (!only || only.has(id)) node.setAttribute("aria-label", this.options.label(id));
+      if (only ? !only.has(id) : node.hasAttribute("aria-label")) continue; // the renderer's own words hold until something changes
+      const label = this.options.label(id);
+      node.setAttribute("aria-label", label);
+      const title = node.querySelector(":scope > title");
+      if (title) title.textContent = label;
     }
   }
 
@@ -108,6 +115,14 @@ export class Picture {
     const [x, y, width, height] = this.box;
     this.moved = false;
     this.view = { x: x + width / 2, y: y + height / 2, scale: Math.max(this.fittingScale(), 0.02) };
+    this.applyView();
+  }
+
+  /** After the same graph was drawn anew, stay where the reader was. @param {Picture} before */
+  keepView(before) {
+    if (!before.moved || !this.drawing || String(before.box) !== String(this.box)) return;
+    this.view = before.view;
+    this.moved = true;
     this.applyView();
   }
 
@@ -276,15 +291,19 @@ export class Picture {
     for (const node of this.nodes) node.classList.toggle("nbx-found", matches !== null && matches(valueOf(node) || idOf(node)));
   }
 
-  /** Write a value's gradient line and let its node glow once. @param {string} id @param {string} text @param {boolean} has */
-  setGradient(id, text, has) {
-    for (const line of this.drawing?.querySelectorAll(".nb-grad") ?? []) {
-      if (line.getAttribute("data-grad") !== id) continue;
-      line.textContent = text;
-      line.classList.toggle("nbx-none", !has);
+  /**
+   * Write a value's gradient, the first of `texts` that fits its box, and let its node glow once. Ink only: nothing moves.
+   * @param {string} id @param {string[]} texts @param {number | string | null} norm null where there is no gradient
+   */
+  setGradient(id, texts, norm) {
+    const marked = (selector, attribute) => [...(this.drawing?.querySelectorAll(selector) ?? [])].filter((e) => e.getAttribute(attribute) === id);
+    for (const line of marked(".nb-grad", "data-grad")) writeLine(line, texts, norm);
+    for (const twin of marked(".nb-back", "data-value")) twin.classList.toggle("nbx-none", norm === null);
+    for (const label of marked(".nb-label", "data-value")) {
+      const line = label.querySelector(".nbx-back-label");
+      line?.classList.toggle("nbx-none", norm === null);
+      if (line && norm !== null) (line.querySelector("tspan") ?? line).textContent = formatBrief(norm);
     }
-    for (const twin of this.drawing?.querySelectorAll(".nb-back") ?? [])
-      if (twin.getAttribute("data-value") === id) twin.classList.toggle("nbx-none", !has);
     for (const node of this.nodes) {
       if (idOf(node) !== id || node.classList.contains("nbx-changed")) continue;
       node.classList.add("nbx-changed");
@@ -297,6 +316,23 @@ export class Picture {
     this.redraw?.cancel();
     if (this.letGo) document.removeEventListener("pointerdown", this.letGo, true);
   }
+}
+
+function writeLine(line, texts, norm) {
+  const words = line.querySelector("tspan") ?? line; // the renderer's type size and colour stand on the tspan
+  const row = line.closest(".nb-row");
+  const box = row ? line.previousElementSibling?.previousElementSibling : line.parentNode.querySelector(".nb-shape");
+  const room = row ? (box?.getBBox().width ?? 60) - 5 : (box?.getBBox().width ?? Infinity) - 22;
+  for (const text of row ? texts.slice(-1) : texts) {
+    words.textContent = text;
+    if (line.getComputedTextLength() <= room) break;
+  }
+  if (!row || box?.localName !== "rect") return;
+  // A row of a card shows the magnitude by its fill as well: the renderer's scale, a step from 1e-6 to 10.
+  const size = typeof norm === "number" && norm > 0 ? norm : null;
+  const step = size && Math.max(0, Math.min(5, Math.floor(((Math.log10(size) + 6) / 7) * 6)));
+  box.setAttribute("class", size ? `f-m${step}` : "f-zero");
+  words.setAttribute("class", size ? `f-i${step}` : "f-muted");
 }
 
 /** @param {any} target @returns {SVGGElement | null} */

@@ -2,7 +2,7 @@
 //
 // The JSON leaves out fields that hold their default (see records.py), so this is the one place that knows the defaults.
 
-import { formatNumber, oneLine, speakShape } from "./format.js";
+import { formatBrief, oneLine, speakShape } from "./format.js";
 
 /**
  * @typedef {{ size: number, values?: (number | string | boolean)[], mean?: number, std?: number, min?: number, max?: number,
@@ -73,6 +73,11 @@ export class Record {
     return value.grad_kept ? { grad: null, kept: true } : { grad: value.grad, kept: false };
   }
 
+  /** The norm to print: not a number where some element is not one. @param {Summary | null | undefined} summary */
+  normOf(summary) {
+    return !summary ? null : summary.nan ? "nan" : summary.inf ? "inf" : (summary.norm ?? null);
+  }
+
   /** A value or operator in one spoken sentence. @param {string} id @param {State | undefined} state */
   describe(id, state) {
     const call = this.calls.get(id);
@@ -81,7 +86,7 @@ export class Record {
     if (!value) return "";
     const { grad } = this.gradOf(value, state);
     const parts = [this.label(id), this.kind(value), speakShape(value.shape)];
-    parts.push(grad ? `gradient norm ${formatNumber(grad.norm)}` : "no gradient");
+    parts.push(grad ? `gradient norm ${formatBrief(this.normOf(grad))}` : "no gradient");
     if (value.place) parts.push(`line ${value.place.line}`);
     return parts.join(", ");
   }

@@ -8,14 +8,16 @@ import { joinBuffers } from "./inspection.js";
 import { hideStatic } from "./sibling.js";
 
 const PATIENCE = 4000; // milliseconds until a request counts as unanswered
+const GREETINGS = 6;
 
 /** @param {{ model: any, el: HTMLElement }} context */
 export function renderWidget({ model, el }) {
   const restore = hideStatic(el, model.get("key"));
-  const opening = openRequests(model, () => (el.dataset.nbgradRequests = "ready"));
+  const opening = openRequests(model, () => (el.dataset.nbgradRequests = "ready"), (text) => explorer.setStatus(text));
   /** @type {Explorer} */
   let explorer;
   const mount = () => {
+    const before = explorer?.picture;
     explorer?.destroy();
     explorer = new Explorer(el, {
       graph: JSON.parse(model.get("graph") || "{}"), svg: model.get("svg"), theme: model.get("theme"), selected: model.get("selected"),
@@ -27,6 +29,7 @@ export function renderWidget({ model, el }) {
       },
     });
     explorer.setStatus(model.get("status") ?? "");
+    if (before) explorer.picture.keepView(before);
   };
   let planned = null;
   const remount = () => { // graph and svg arrive as two events of one change
@@ -52,9 +55,10 @@ export function renderWidget({ model, el }) {
 
 /**
  * Requests with ids over the second model, or over this one where the host cannot find the other.
- * @param {any} model @param {() => void} onReady the kernel has answered once
+ * @param {any} model @param {() => void} onReady the kernel has answered
+ * @param {(text: string) => void} onError
  */
-async function openRequests(model, onReady) {
+async function openRequests(model, onReady, onError) {
   const reference = String(model.get("requests") ?? "");
   const id = reference.replace("IPY_MODEL_", "");
   const channel = (id && (await model.widget_manager?.get_model?.(id).catch(() => null))) || model;
@@ -62,14 +66,24 @@ async function openRequests(model, onReady) {
   const mark = Math.random().toString(36).slice(2); // several views may share one model
   let count = 0;
   const onMessage = (message, buffers) => {
-    if (message?.kind === "ready") onReady();
+    if (message?.kind === "ready") greet(message.aside);
     const settle = message?.kind === "array" && waiting.get(message.request);
     if (!settle) return;
     waiting.delete(message.request);
+    if (message.error) onError(message.error);
     settle(message.found ? joinBuffers(message.header, buffers) : null);
   };
   channel.on("msg:custom", onMessage);
-  channel.send({ kind: "hello" }); // makes the kernel publish on this comm while it is idle
+  // A kernel moves a comm to its second thread once it has published on it for a page that already talks to that thread: until an answer
+  // comes from there (not every kernel has one), a few greetings while idle.
+  let greetings = 0;
+  let next = null;
+  const greet = (aside) => {
+    if (aside || greetings === GREETINGS) return onReady();
+    greetings += 1;
+    next = setTimeout(() => channel.send({ kind: "hello" }), greetings > 1 ? 60 : 0);
+  };
+  greet(false);
   return {
     inspect: (value, which, view) => new Promise((resolve, reject) => {
       const request = `${mark}-${(count += 1)}`;
@@ -77,6 +91,9 @@ async function openRequests(model, onReady) {
       setTimeout(() => waiting.delete(request) && reject(new Error("no answer")), PATIENCE);
       channel.send({ kind: "array", request, value, which, ...view });
     }),
-    close: () => channel.off("msg:custom", onMessage),
+    close: () => {
+      clearTimeout(next);
+      channel.off("msg:custom", onMessage);
+    },
   };
 }

@@ -1,0 +1,413 @@
+"""Loss functions: distances to targets and classification losses, all in `torch.nn.functional`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from .._engine.op import composite, facade, primitive
+from .._engine.tensor import Tensor
+from .activation import log_softmax
+from .choice import clamp_min, where
+from .elementary import log, sigmoid
+from .pointwise import abs, sgn
+from .reduction import mean, sum
+
+_F = ("nn.functional",)
+_HERE = {"namespace": _F, "method": False}
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def _check_reduction(reduction):
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def choose_reduction(size_average, reduce, reduction):
+    """The reduction that the two deprecated arguments ask for, or `reduction`."""
+    if size_average is not None or reduce is not None:
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", UserWarning, stacklevel=4)
+    _check_reduction(reduction)
+    return reduction
+
+
+def _reduced(values, reduction):
+    """Reduce an array of losses."""
+    if reduction == "none":
+        return values
+    total = np.add.reduce(values, axis=None)
+    return np.asarray(total if reduction == "sum" else np.true_divide(total, values.size)).astype(values.dtype)
+
+
+def reduce_tensor(values, reduction):
+    """Reduce a tensor of losses, with operators."""
+    return values if reduction == "none" else mean.function(values) if reduction == "mean" else sum.function(values)
+
+
+def _share(grad, shape, reduction):
+    """The gradient of each single loss, by that of the reduced one."""
+    return grad / max(math.prod(shape), 1) if reduction == "mean" else grad
+
+
+def _broadcast_shape(*shapes):
+    return np.broadcast_shapes(*map(tuple, shapes))
+
+
+def _warn_of_size(input, target):
+    if tuple(input.shape) != tuple(target.shape):
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead to incorrect "
+            "results due to broadcasting. Please ensure they have the same size.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+# ---- distances
+
+
+def _distance(name, node, value, slope):
+    """A primitive loss of the difference `input - target`, from its value and its slope, each with one parameter."""
+
+    def share(grad, self, target, beta, reduction):
+        return _share(grad, _broadcast_shape(self.shape, target.shape), reduction) * slope(self - target, beta)
+
+    @primitive(
+        name=name, overload="pair", node=node, promote="same",
+        vjp={
+            "self": lambda grad, self, target, beta, reduction: share(grad, self, target, beta, reduction),
+            "target": lambda grad, self, target, beta, reduction: -share(grad, self, target, beta, reduction),
+        },
+    )  # fmt: skip
+    def loss(self, target, beta, reduction):
+        return _reduced(value(self - target, beta), reduction)
+
+    return loss
+
+
+_mse = _distance("mse_loss", "MseLossBackward0", lambda d, _: d * d, lambda d, _: 2 * d)
+_smooth_l1 = _distance(
+    "smooth_l1_loss", "SmoothL1LossBackward0",
+    lambda d, beta: np.where(np.abs(d) < beta, 0.5 * d * d / beta, np.abs(d) - 0.5 * beta),
+    lambda d, beta: where(abs(d) < beta, d / beta, sgn(d)),
+)  # fmt: skip
+_huber = _distance(
+    "huber_loss", "HuberLossBackward0",
+    lambda d, delta: np.where(np.abs(d) <= delta, 0.5 * d * d, delta * (np.abs(d) - 0.5 * delta)),
+    lambda d, delta: where(abs(d) <= delta, d, sgn(d) * delta),
+)  # fmt: skip
+
+
+def _check_target(input, target):
+    if not isinstance(target, Tensor):
+        raise TypeError(f"argument 'target' (position 2) must be Tensor, not {type(target).__name__}")
+
+
+def _weighted(losses, weight, reduction):
+    losses = losses * weight
+    return losses.sum() / weight.expand(tuple(losses.shape)).sum() if reduction == "mean" else reduce_tensor(losses, reduction)
+
+
+@facade(**_HERE)
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+    """Average the squared differences."""
+    _check_target(input, target)
+    _warn_of_size(input, target)
+    reduction = choose_reduction(size_average, reduce, reduction)
+    if weight is not None:
+        return _weighted(_mse.function(input, target, 0, "none"), weight, reduction)
+    return _mse.function(input, target, 0, reduction)
+
+
+@facade(**_HERE)
+def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+    """Average the absolute differences."""
+    _check_target(input, target)
+    _warn_of_size(input, target)
+    reduction = choose_reduction(size_average, reduce, reduction)
+    losses = abs.function(input - target)
+    return reduce_tensor(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
+
+
+@facade(**_HERE)
+def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
+    """Average the differences, squared (and halved, by `beta`) where they are below `beta` and absolute elsewhere."""
+    _check_target(input, target)
+    _warn_of_size(input, target)
+    reduction = choose_reduction(size_average, reduce, reduction)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return reduce_tensor(abs.function(input - target), reduction)
+    return _smooth_l1.function(input, target, beta, reduction)
+
+
+@facade(**_HERE)
+def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
+    """Average the differences, squared and halved up to `delta` and growing linearly from there."""
+    _check_target(input, target)
+    _warn_of_size(input, target)
+    _check_reduction(reduction)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if weight is not None:
+        return _weighted(_huber.function(input, target, delta, "none"), weight, reduction)
+    return _huber.function(input, target, delta, reduction)
+
+
+# ---- classification by probabilities
+
+
+def _bce_gradient(grad, self, target, weight, reduction):
+    grad = _share(grad, self.shape, reduction) * ((self - target) / clamp_min((1 - self) * self, 1e-12))
+    return grad if weight is None else grad * weight
+
+
+def _bce_target_gradient(grad, self, target, weight, reduction):
+    shape = _broadcast_shape(self.shape, target.shape)
+    grad = _share(grad, shape, reduction) * (clamp_min(log(1 - self), -100) - clamp_min(log(self), -100))
+    return grad if weight is None else grad * weight
+
+
+@primitive(
+    name="binary_cross_entropy", overload="all", node="BinaryCrossEntropyBackward0",
+    vjp={
+        "self": lambda grad, self, target, weight, reduction: _bce_gradient(grad, self, target, weight, reduction),
+        "target": lambda grad, self, target, weight, reduction: _bce_target_gradient(grad, self, target, weight, reduction),
+    },
+)  # fmt: skip
+def _bce(self, target, weight, reduction):
+    """Give the cross-entropy of probabilities."""
+    if not ((self >= 0) & (self <= 1)).all():
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    if not ((target >= 0) & (target <= 1)).all():
+        raise RuntimeError("all elements of target should be between 0 and 1")
+    losses = (target - 1) * np.maximum(np.log1p(-self), -100) - target * np.maximum(np.log(self), -100)
+    return _reduced((losses if weight is None else losses * weight).astype(self.dtype, copy=False), reduction)
+
+
+@facade(**_HERE)
+def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
+    """Average the cross-entropy between probabilities and target probabilities. `input` lies in [0, 1]."""
+    reduction = choose_reduction(size_average, reduce, reduction)
+    _check_target(input, target)
+    if tuple(input.shape) != tuple(target.shape):
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please ensure they "
+            "have the same size."
+        )
+    if input.dtype is not target.dtype:
+        raise RuntimeError(f"Found dtype {target.dtype.tensor_name} but expected {input.dtype.tensor_name}")
+    if weight is not None:
+        weight = weight.expand(_broadcast_shape(weight.shape, target.shape))
+    return _bce.function(input, target, weight, reduction)
+
+
+def _logits_gradient(grad, self, target, weight, pos_weight, reduction):
+    grad = _share(grad, _broadcast_shape(self.shape, target.shape), reduction)
+    if pos_weight is None:
+        grad = grad * (sigmoid(self) - target)
+    else:
+        positive = pos_weight * target
+        grad = grad * ((positive + 1 - target) * sigmoid(self) - positive)
+    return grad if weight is None else grad * weight
+
+
+def _logits_target_gradient(grad, self, weight, pos_weight, reduction, target_shape):
+    grad = _share(grad, target_shape, reduction)
+    if pos_weight is None:
+        grad = grad * -self
+    else:
+        below = log(sigmoid(-self))
+        grad = grad * (below - pos_weight * log(sigmoid(self)))
+    return grad if weight is None else grad * weight
+
+
+@primitive(
+    name="binary_cross_entropy_with_logits", overload="all", node="BinaryCrossEntropyWithLogitsBackward0", promote="same",
+    promoted=("self", "target"),
+    vjp={
+        "self": lambda grad, self, target, weight, pos_weight, reduction: _logits_gradient(grad, self, target, weight, pos_weight, reduction),
+        "target": lambda grad, self, weight, pos_weight, reduction, target_shape: _logits_target_gradient(
+            grad, self, weight, pos_weight, reduction, target_shape
+        ),
+    },
+)  # fmt: skip
+def _bce_with_logits(self, target, weight, pos_weight, reduction):
+    """Give the cross-entropy of logits."""
+    rest = np.maximum(-self, 0) + np.log1p(np.exp(-np.abs(self)))
+    losses = (1 - target) * self + (rest if pos_weight is None else (1 + (pos_weight - 1) * target) * rest)
+    return _reduced((losses if weight is None else losses * weight).astype(self.dtype, copy=False), reduction)
+
+
+@facade(**_HERE)
+def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+    """Average the cross-entropy between the sigmoid of `input` and target probabilities, more exactly than by two steps."""
+    reduction = choose_reduction(size_average, reduce, reduction)
+    _check_target(input, target)
+    if tuple(input.shape) != tuple(target.shape):
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    return _bce_with_logits.function(input, target, weight, pos_weight, reduction)
+
+
+# ---- classification by class indices
+
+
+def _class_places(target, ignore_index, classes, weight):
+    """The class of each element (0 where it is ignored) and its weight (0 where it is ignored), both with a dimension for the classes."""
+    ignored = target == ignore_index
+    places = np.where(ignored, 0, target)
+    wrong = (places < 0) | (places >= classes)
+    if wrong.any():
+        raise IndexError(f"Target {int(places[wrong][0])} is out of bounds.")
+    return np.expand_dims(places, 1).astype(np.int64), ignored
+
+
+@primitive(
+    name="nll_loss", overload="all", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim == 2 else "NllLoss2DBackward0",
+    vjp={
+        "self": lambda grad_output, target, weight, total_weight, reduction, ignore_index, self_shape: _nll_backward(
+            grad_output, target, weight, total_weight, reduction, ignore_index, self_shape
+        )
+    },
+)  # fmt: skip
+def _nll(self, target, weight, reduction, ignore_index):
+    """Pick the negative log-probabilities of the targets; `self` is (n, classes, ...)."""
+    places, ignored = _class_places(target, ignore_index, self.shape[1], weight)
+    weights = np.where(ignored, 0, 1 if weight is None else weight[places[:, 0]]).astype(self.dtype)
+    losses = np.where(ignored, 0, -np.take_along_axis(self, places, 1)[:, 0] * weights).astype(self.dtype)
+    total = np.asarray(np.add.reduce(weights, axis=None)).astype(self.dtype)
+    if reduction == "none":
+        return losses, np.zeros((), self.dtype)
+    summed = np.asarray(np.add.reduce(losses, axis=None)).astype(self.dtype)
+    return (summed if reduction == "sum" else np.asarray(summed / total)), total
+
+
+@primitive(
+    method=False, namespace=(),
+    vjp={
+        "grad_output": lambda grad, target, weight, total_weight, reduction, ignore_index: _nll_of_gradient(
+            grad, target, weight, total_weight, reduction, ignore_index
+        )
+    },
+)  # fmt: skip
+def _nll_backward(grad_output, target, weight, total_weight, reduction, ignore_index, shape):
+    """The gradient of `nll_loss`: linear in `grad_output`, and constant in the input."""
+    places, ignored = _class_places(target, ignore_index, shape[1], weight)
+    weights = np.where(ignored, 0, -1 if weight is None else -weight[places[:, 0]]).astype(grad_output.dtype)
+    if reduction == "mean":
+        grad_output = grad_output / total_weight
+    out = np.zeros(shape, grad_output.dtype)
+    np.put_along_axis(out, places, np.expand_dims(np.where(ignored, 0, weights * grad_output), 1), 1)
+    return out
+
+
+@primitive(
+    method=False, namespace=(),
+    vjp={
+        "self": lambda grad, target, weight, total_weight, reduction, ignore_index, self_shape: _nll_backward(
+            grad, target, weight, total_weight, reduction, ignore_index, self_shape
+        )
+    },
+)  # fmt: skip
+def _nll_of_gradient(self, target, weight, total_weight, reduction, ignore_index):
+    """`nll_loss` once more, its weights summed already: what is linear is its own derivative."""
+    places, ignored = _class_places(target, ignore_index, self.shape[1], weight)
+    weights = np.where(ignored, 0, -1 if weight is None else -weight[places[:, 0]]).astype(self.dtype)
+    losses = np.take_along_axis(self, places, 1)[:, 0] * weights
+    return losses if reduction == "none" else np.asarray(losses.sum() / (total_weight if reduction == "mean" else 1)).astype(self.dtype)
+
+
+def _nll_of(input, target, weight, reduction, ignore_index):
+    """`nll_loss` on log-probabilities that have been checked."""
+    if input.ndim < 1:
+        raise ValueError(f"Expected 1 or more dimensions (got {input.ndim})")
+    if input.ndim != 1 and input.shape[0] != target.shape[0]:
+        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
+    if target.dtype.numpy.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype.tensor_name}")
+    if weight is not None and (weight.ndim != 1 or weight.numel() != input.shape[1 if input.ndim > 1 else 0]):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {input.shape[1 if input.ndim > 1 else 0]} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        )
+    if input.ndim == 1:
+        if target.ndim > 1 or target.numel() != 1:
+            raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)})")
+        out = _nll.function(input.reshape((1, -1)), target.reshape((1,)), weight, reduction, ignore_index)[0]
+        return out.reshape(tuple(target.shape)) if reduction == "none" else out
+    if tuple(input.shape[2:]) != tuple(target.shape[1:]):
+        if input.ndim == 2:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)})")
+    return _nll.function(input, target, weight, reduction, ignore_index)[0]
+
+
+@facade(**_HERE)
+def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    """Average the negative log-likelihood of the target classes. `input`: log-probabilities (n, classes, ...); `target`: (n, ...)."""
+    return _nll_of(input, target, weight, choose_reduction(size_average, reduce, reduction), ignore_index)
+
+
+@composite(**_HERE)
+def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+    """Average the cross-entropy between logits and targets.
+
+    `input`: (classes), (n, classes) or (n, classes, ...). `target`: class indices of the same shape without the classes, or probabilities of
+    the same shape as `input`.
+    """
+    reduction = choose_reduction(size_average, reduce, reduction)
+    _check_target(input, target)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    class_dim = 0 if input.ndim == 1 else 1
+    if weight is not None and (weight.ndim != 1 or weight.numel() != input.shape[class_dim]):
+        raise RuntimeError(
+            f"cross_entropy: weight tensor should be defined either for all {input.shape[class_dim]} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        )
+    if tuple(input.shape) == tuple(target.shape):
+        return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing, class_dim, ignore_index)
+    log_probabilities = log_softmax.function(input, class_dim)
+    if label_smoothing == 0:
+        return _nll_of(log_probabilities, target, weight, reduction, ignore_index)
+    return _smoothed_cross_entropy(log_probabilities, target, weight, reduction, ignore_index, label_smoothing, class_dim)
+
+
+def _class_weights(weight, ndim, class_dim):
+    return weight.reshape(tuple(-1 if i == class_dim else 1 for i in range(ndim)))
+
+
+def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing, class_dim, ignore_index):
+    if not target.is_floating_point():
+        raise RuntimeError("Expected floating point type for target with class probabilities, got " + target.dtype.tensor_name)
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
+    classes = input.shape[class_dim]
+    if label_smoothing > 0:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    terms = log_softmax.function(input, class_dim) * target
+    if weight is not None:
+        terms = terms * _class_weights(weight, input.ndim, class_dim)
+    if reduction == "none":
+        return -(terms.sum(class_dim))
+    total = -(terms.sum())
+    return total / max(input.numel() // classes, 1) if reduction == "mean" else total
+
+
+def _smoothed_cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing, class_dim):
+    picked = _nll_of(input, target, weight, reduction, ignore_index)
+    spread = input if weight is None else input * _class_weights(weight, input.ndim, class_dim)
+    smooth = -(spread.sum(class_dim))
+    ignored = target == ignore_index
+    smooth = where.function(ignored, 0.0, smooth)
+    if reduction == "sum":
+        smooth = smooth.sum()
+    elif reduction == "mean":
+        array = target._array[~ignored._array]
+        total = array.size if weight is None else weight._array[array].sum().item()
+        smooth = smooth.sum() / (total if total else math.nan)
+    return picked * (1 - label_smoothing) + smooth * (label_smoothing / input.shape[class_dim])

@@ -1,0 +1,169 @@
+"""The explorer's kernel side without a browser: what is pushed, how often, and what a request gets."""
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+
+from nbgrad.graph.records import Graph, Summary, Value
+from nbgrad.notebook import explorer
+from nbgrad.notebook.explorer import ArrayRequests, GraphView, static_bundle
+
+GRAD = Summary(2, (0.5, 0.5), mean=0.5, std=0.0, min=0.5, max=0.5, norm=2**-0.5)
+DATA = Summary(2, (1.0, float("nan")), mean=1.0, std=0.0, min=1.0, max=1.0, norm=1.0, nan=1)
+SVG = '<svg class="nbgrad" viewBox="0 0 1 1"/>'
+
+
+class OneTensor:
+    def __init__(self, grad=None):
+        self.grad = grad
+        self.reads = 0
+
+    def array(self, value_id, which):
+        return np.arange(6.0).reshape(2, 3) if (value_id, which) == ("t0", "data") else None
+
+    def state(self):
+        self.reads += 1
+        return {"t0": {"data": DATA, "grad": self.grad}}
+
+
+def graph(**flags):
+    return Graph((Value("t0", (2,), "float32", name="w", requires_grad=True, data=DATA, **flags),))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 100.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(explorer, "time", clock)
+    return clock
+
+
+def test_nothing_is_pushed_while_the_record_is_still_true():
+    assert GraphView(graph(), SVG, OneTensor()).live == {}
+    assert GraphView(graph(grad=GRAD, grad_kept=True), SVG, OneTensor(GRAD)).live == {}
+
+
+def test_a_gradient_that_appears_and_goes_is_pushed_with_a_new_stamp(clock):
+    source = OneTensor()
+    view = GraphView(graph(), SVG, source)
+    source.grad = GRAD
+    clock.now += 1
+    view.refresh()
+    first = view.live["t0"]
+    assert first["grad"]["values"] == [0.5, 0.5] and first["data"]["values"] == [1.0, "nan"]
+    source.grad = None
+    clock.now += 1
+    view.refresh()
+    assert view.live["t0"]["grad"] is None and view.live["t0"]["stamp"] > first["stamp"]
+    clock.now += 1
+    view.refresh()
+    assert view.live["t0"]["stamp"] == first["stamp"] + 1
+    json.dumps(view.live, allow_nan=False)
+
+
+def test_a_gradient_seen_but_not_kept_does_not_count_as_gone():
+    assert GraphView(graph(grad=GRAD, grad_kept=False), SVG, OneTensor()).live == {}
+
+
+def test_refresh_reads_at_most_twenty_times_a_second_and_the_last_state_arrives():
+    async def cell():
+        source = OneTensor()
+        view = GraphView(graph(), SVG, source)
+        before = source.reads
+        for i in range(10_000):
+            source.grad = Summary(2, (float(i), 0.0))
+            view.refresh()
+        assert source.reads - before <= 20
+        await asyncio.sleep(3 * explorer.PUSH_INTERVAL)
+        return view.live["t0"]["grad"]["values"]
+
+    assert asyncio.run(cell()) == [9999.0, 0.0]
+
+
+def test_without_a_loop_the_next_refresh_brings_the_last_state(clock):
+    source = OneTensor()
+    view = GraphView(graph(), SVG, source)
+    source.grad = GRAD
+    view.refresh()
+    assert view.live == {}
+    clock.now += 1
+    view.refresh()
+    assert "t0" in view.live
+
+
+def test_closing_cancels_what_was_planned():
+    async def cell():
+        source = OneTensor()
+        view = GraphView(graph(), SVG, source)
+        view.refresh()
+        before = source.reads
+        view.close()
+        await asyncio.sleep(2 * explorer.PUSH_INTERVAL)
+        return source.reads - before
+
+    assert asyncio.run(cell()) == 0
+
+
+def ask(source, **message):
+    requests = ArrayRequests(source)
+    sent = []
+    requests.send = lambda content, buffers=None: sent.append((content, buffers))
+    requests._answer(requests, {"kind": "array", "request": "r1", "value": "t0", "which": "data", **message}, [])
+    return sent
+
+
+def test_a_request_gets_the_inspection():
+    [(reply, buffers)] = ask(OneTensor(), index=[], at=[0, 0], reduce="max_abs")
+    assert reply["request"] == "r1" and reply["found"] and reply["header"]["shape"] == [2, 3]
+    assert np.frombuffer(buffers[0], "<f4").tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "message", [{"which": "grad"}, {"which": "__class__"}, {"value": "t9"}, {"value": None}, {"value": ["t0"], "index": {"a": 1}}]
+)
+def test_what_is_not_there_is_answered_with_not_found(message):
+    [(reply, buffers)] = ask(OneTensor(), **message)
+    assert reply["found"] is False and reply["header"] is None and buffers == []
+
+
+@pytest.mark.parametrize("message", [{"index": "abc"}, {"at": [1e300, "x"]}, {"at": []}, {"index": [float("nan"), None]}, {"reduce": 7}])
+def test_odd_requests_are_answered_all_the_same(message):
+    [(reply, _)] = ask(OneTensor(), **message)
+    assert reply["found"]
+
+
+def test_messages_that_are_not_ours_are_ignored():
+    requests = ArrayRequests(OneTensor())
+    for message in (None, "x", {}, {"kind": "other"}):
+        requests._answer(requests, message, [])
+
+
+def test_a_fault_while_reading_is_answered_not_raised():
+    class Broken(OneTensor):
+        def array(self, value_id, which):
+            raise RuntimeError("gone")
+
+    [(reply, _)] = ask(Broken())
+    assert reply["found"] is False and reply["error"] == "RuntimeError: gone"
+
+
+def test_static_bundle_survives_cleaning_and_escapes_names():
+    bundle = static_bundle(Graph((Value("t0", (), "float32", name='"><script>'),)), SVG, "k", "<t0>")
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert "<script" not in bundle["text/html"] and "data-nbgrad-static=\"k\"" in bundle["text/html"]
+    assert "&lt;t0&gt;" in bundle["text/html"] and "<svg" not in bundle["text/html"]
+
+
+def test_repr_shows_no_address():
+    assert repr(GraphView(graph(), SVG)) == "<GraphView: 1 values, 0 operators>"
+
+
+def test_the_same_graph_has_the_same_key():
+    assert GraphView(graph(), SVG).key == GraphView(graph(), SVG).key != GraphView(graph(cut="data"), SVG).key
