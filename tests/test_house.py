@@ -173,7 +173,7 @@ def test_public_names_are_torchs_or_ours(face):
 
     ours, theirs = (functools.reduce(getattr, face.split(".") if face else [], root) for root in (nbgrad, torch))
     known = OURS | OUR_FUNCTIONS if not face else set()
-    strangers = [n for n in dir(ours) if not n.startswith("_") and n not in known and not hasattr(theirs, n)]
+    strangers = [n for n in getattr(ours, "__all__", dir(ours)) if not n.startswith("_") and n not in known and not hasattr(theirs, n)]
     assert strangers == []
 
 

@@ -25,6 +25,7 @@ from . import (  # noqa: F401
     matmul,
     normalization,
     pointwise,
+    questions,
     random,
     rearrange,
     reduction,
