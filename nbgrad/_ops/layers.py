@@ -91,8 +91,6 @@ def _rows_named(input, weight, padding_idx):
 
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
                            f"torch.{of_array(input.dtype).tensor_name}Tensor instead (while checking arguments for embedding)")  # fmt: skip
-    if weight.ndim != 2:
-        raise RuntimeError("'weight' must be 2-D")
     if input.size and (input.min() < 0 or input.max() >= weight.shape[0]):
         raise IndexError("index out of range in self")
 
@@ -136,6 +134,8 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     """Take the rows of `weight` that the integers in `input` name; the row `padding_idx` gets no gradient."""
     if max_norm is not None or scale_grad_by_freq or sparse:
         raise errors.unsupported("embedding with max_norm, scale_grad_by_freq or sparse")
+    if weight._array.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
     rows = weight._array.shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
@@ -248,6 +248,8 @@ def pad(input, pad, mode="constant", value=None):
     if len(pad) > 2 * ndim:
         raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} "
                            f"and input of dimension {ndim}")  # fmt: skip
+    if not any(pad):
+        return input.clone()
     if mode == "constant":
         return _pad_constant(input, pad, 0 if value is None else value)
     if value:
