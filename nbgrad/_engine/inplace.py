@@ -61,7 +61,7 @@ def run_in_place(op, args, place):
     if recorded:
         node = _record(plan, (before, *args[1:]), self, place)
     if mode.observer is not None:
-        mode.observer.op(op.name + ("" if op.name.endswith("_") else "_"), (before, *args[1:]), self, node, place, True)
+        mode.observer.op(op, (before, *args[1:]), self, node, place, True)
     return self
 
 
