@@ -248,8 +248,6 @@ def pad(input, pad, mode="constant", value=None):
     if len(pad) > 2 * ndim:
         raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} "
                            f"and input of dimension {ndim}")  # fmt: skip
-    if not any(pad):
-        return input.clone()
     if mode == "constant":
         return _pad_constant(input, pad, 0 if value is None else value)
     if value:
@@ -266,7 +264,7 @@ def pad(input, pad, mode="constant", value=None):
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if n == 0 and (before or after):
             raise RuntimeError(f"{mode} padding of a dimension without elements: input has sizes {list(input._array.shape)}")
-    if any(p < 0 for p in pad):
+    if mode == "circular" and any(p < 0 for p in pad):  # what is cut off does not come back on the other side
         input = _pad_constant(input, tuple(min(p, 0) for p in pad), 0)
         pad = tuple(max(p, 0) for p in pad)
     return _pad_copies(input, pad, mode)
