@@ -29,7 +29,6 @@ def make_binary(op):
     The first takes two arguments and nothing else, and is where the time goes; the second also takes keywords, and stands one frame above it.
     """
     kernel = op.ufunc or op.kernel
-    name = op.name
     differentiable = bool(op.vjp)
     floats_only = op.promote == "float"
     records = [None] * 6  # by which of the two need gradients (1, 2), and whether `other` is a number (4)
@@ -79,7 +78,7 @@ def make_binary(op):
             node = out._edge = None
             out._requires_grad = False
         if mode.observer is not None:
-            mode.observer.op(name, (self, other, *tail), out, node, place_of_caller(1))
+            mode.observer.op(op, (self, other, *tail), out, node, place_of_caller(1))
         return out
 
     def function(*args, **kwargs):
@@ -151,7 +150,7 @@ def make_unary(op):
             out._requires_grad = False
         observer = mode.observer
         if observer is not None:
-            observer.op(op.name, (self,), out, node, place)
+            observer.op(op, (self,), out, node, place)
         return out
 
     return function

@@ -35,7 +35,8 @@ def run_in_place(op, args, place):
         _check_allowed(op, self)
     if mode.observer is not None:
         mode.observer.before_in_place(op.name, self)
-    before = _before(self)
+    plan = op.plan(kinds) if recorded else None
+    before = _before(self, keep_elements=recorded and op.params[0] in plan.saved_names)
     target = self._array
     token = quiet_numpy()
     try:
@@ -58,16 +59,15 @@ def run_in_place(op, args, place):
     cell.place = place
     node = None
     if recorded:
-        node = _record(op, kinds, (before, *args[1:]), self, place)
+        node = _record(plan, (before, *args[1:]), self, place)
     if mode.observer is not None:
-        mode.observer.op(op.name + ("" if op.name.endswith("_") else "_"), (before, *args[1:]), self, node, place, True)
+        mode.observer.op(op, (before, *args[1:]), self, node, place, True)
     return self
 
 
-def _before(self):
-    """The tensor as it was: same memory, old history and old version."""
-    before = wrap(self._array)
-    before._cell = storage_of(self)
+def _before(self, keep_elements):
+    """The tensor as it was, with its old history; a copy where a derivative will ask for the elements that are about to go."""
+    before = wrap(self._array.copy() if keep_elements else self._array)
     before._requires_grad = self._requires_grad
     before._edge = gradient_edge(self) if self._requires_grad else None
     return before
@@ -92,13 +92,14 @@ def _check_allowed(op, self):
         raise RuntimeError(f"result type Float can't be cast to the desired output type {self.dtype.tensor_name}")
 
 
-def _record(op, kinds, args, self, place):
+def _record(plan, args, self, place):
     """Give the tensor its new history: the node of this change, with the old history behind it."""
     old_edge = self._edge
-    node = op.plan(kinds).record(self, *place, *args)
-    if any(t is args[0] for t in node.saved):  # it was saved as it had been, so that backward sees that it has been overwritten since
-        versions = node.versions or tuple(t._cell.version if t._cell else 0 for t in node.saved)
-        node.versions = tuple(v - (t is args[0]) for t, v in zip(node.saved, versions))
+    node = plan.record(self, *place, *args)
+    overwritten = [t._cell is self._cell and n not in plan.op.result_names for n, t in zip(plan.saved_names, node.saved)]
+    if any(overwritten):  # an argument that shares our memory, as in x.mul_(x): backward must see that it is not what it was
+        versions = node.versions or (0,) * len(node.saved)
+        node.versions = tuple(v - changed for v, changed in zip(versions, overwritten))
     if self._retains_grad and old_edge is not None:  # what is retained is the gradient of the tensor as it is now
         hooks = hooks_of(old_edge)
         keep = next(h for h in hooks if getattr(h, "last", False))

@@ -15,7 +15,8 @@ class Observer:
     """Hears of everything that happens on one thread; override what you need."""
 
     def op(self, op, args, result, node, place, in_place=False):
-        """An operator ran: `args` as given, `result` a tensor or a tuple of them, `node` what it left for backward or None.
+        """An operator ran: `op` is its entry (or a name, for the few that are none), `args` are as given in the order of its parameters,
+        `result` is a tensor or a tuple of them, `node` what it left for backward or None.
 
         With `in_place` the result is the changed tensor itself, and `args[0]` stands for it as it was.
         """

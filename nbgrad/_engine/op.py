@@ -264,7 +264,7 @@ def run(op, args, place):
     if recorded and "f" in kinds_out:
         node = op.plan(kinds).record(out, *place, *args)
     if observer is not None:
-        observer.op(op.name, args, out, node, place)
+        observer.op(op, args, out, node, place)
     return out
 
 
@@ -288,7 +288,7 @@ def failed(op, args, arrays, error, place):
         shapes = [a.shape for i, a in enumerate(arrays) if isinstance(a, np.ndarray)]
         error = errors.broadcast(shapes) or error
     if observer is not None:
-        observer.op_failed(op.name, args, error, place)
+        observer.op_failed(op, args, error, place)
     raise error.with_traceback(None) from None
 
 

@@ -41,7 +41,7 @@ class Plan:
         self._compile()
 
     def _compile(self):
-        """Write and compile `record(result, code, offset, *args)` and `backward(node, grad)`."""
+        """Write and compile `record(result, code_, offset_, *args)` and `backward(node, grad)`."""
         op, kind_of = self.op, self.kind_of
         namespace = {
             "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
@@ -62,13 +62,13 @@ class Plan:
                 edges.append("None")
         namespace["defaults"] = op.defaults
         signature = [n if d is REQUIRED else f"{n}=defaults[{i}]" for i, (n, d) in enumerate(zip(op.params, op.defaults))]
-        lines = [f"def record(result, code, offset, {', '.join(signature)}):"]
+        lines = [f"def record(result, code_, offset_, {', '.join(signature)}):"]
         if isinstance(op.node, str):
             namespace["node_class"] = op.class_of_node(op.node)
             lines.append("    node = new(node_class)")
         else:
             lines.append(f"    node = new(class_of_node(name_of_node({args})))")
-        lines += ["    node.plan = plan", f"    node.edges = ({', '.join(edges)},)", "    node.code = code", "    node.offset = offset"]
+        lines += ["    node.plan = plan", f"    node.edges = ({', '.join(edges)},)", "    node.code = code_", "    node.offset = offset_"]
         results = [n for n in self.saved_names if n in op.result_names]
         for n in results:
             index = op.outputs.index(n) if op.outputs and n != "result" else None

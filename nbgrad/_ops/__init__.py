@@ -23,6 +23,7 @@ from . import (  # noqa: F401
     matmul,
     normalization,
     pointwise,
+    random,
     rearrange,
     reduction,
     selection,

@@ -108,10 +108,8 @@ def numbers(data: Summary | None, most: int) -> str:
     if data is None:
         return ""
     if data.values and len(data.values) <= most:
-        whole = all(isinstance(x, float) and x == int(x) and abs(x) < 1000 for x in data.values if not isinstance(x, float) or math.isfinite(x))
-        if whole and len(data.values) > 1 and all(isinstance(x, float) and math.isfinite(x) for x in data.values):
-            return " ".join(number(int(x)) for x in data.values)
-        return " ".join(map(number, data.values))
+        whole = len(data.values) > 1 and all(isinstance(x, float) and x.is_integer() and abs(x) < 1000 for x in data.values)
+        return " ".join(number(int(x) if whole else x) for x in data.values)
     if data.mean is None:
         return ""
     return f"μ {number(data.mean)}  σ {number(data.std)}"

@@ -13,9 +13,8 @@ import textwrap
 import weakref
 
 from .._engine.modes import state
-from .._engine.node import AccumulateGrad
 from .._engine.observe import Observer
-from .._engine.op import REGISTRY, Composite, bind
+from .._engine.op import Op
 from .._engine.tensor import Tensor
 from .records import Call, Graph, Scope, Step, Summary, Value
 from .source import Sources, names_of
@@ -132,6 +131,7 @@ class Recorder(Observer):
         if len(self._calls) >= MAX_CALLS:
             self._skipped += 1
             return
+        name = _name_of(op, in_place)
         before = self._value_of(result) if in_place else None
         inputs = self._inputs(args, before)
         results = result if isinstance(result, (tuple, list)) else (result,)
@@ -140,23 +140,22 @@ class Recorder(Observer):
         for t in results:
             fields = {"made_at": place}
             if node is None and any(self._drafts[int(i[1:])].fields["requires_grad"] for i in inputs) and not (in_place and t._requires_grad):
-                fields["cut"] = _why_cut(op, t, grad_mode)
+                fields["cut"] = _why_cut(name, t, grad_mode)
             outputs.append(self._draft(t, **fields).id)
         call = {
-            "id": f"c{len(self._calls)}", "op": op, "inputs": inputs, "outputs": tuple(outputs), "node": node and node.name(),
-            "params": args, "scope": self._open[-1] if self._open else None, "place": place, "grad_mode": grad_mode,
+            "id": f"c{len(self._calls)}", "op": name, "inputs": inputs, "outputs": tuple(outputs), "node": node and node.name(),
+            "params": _params(op, args), "formulas": formulas_of(op), "scope": self._open[-1] if self._open else None, "place": place, "grad_mode": grad_mode,
             "in_place": in_place, "is_view": bool(results) and results[0]._base is not None,
         }  # fmt: skip
-        call["params"] = _params(op, args)
         if node is not None:
-            self._call_of_node[node] = (call["id"], tuple(outputs))
+            self._call_of_node[node] = (call["id"], tuple(outputs), _edges_of_inputs(op, args))
         self._calls.append(call)
 
     def _on_failed(self, op, args, error, place):
         if self._calls and self._calls[-1].get("error") == error:
             return  # the operator inside a composite has told already
         self._calls.append(
-            {"id": f"c{len(self._calls)}", "op": op, "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
+            {"id": f"c{len(self._calls)}", "op": _name_of(op), "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
              "params": _params(op, args), "scope": self._open[-1] if self._open else None}
         )  # fmt: skip
 
@@ -180,13 +179,14 @@ class Recorder(Observer):
         self._roots += [self._value_of(t).id for t in roots]
 
     def _on_node(self, node, grads_in, grads_out):
-        call, outputs = self._call_of_node.get(node, (None, ()))
+        call, outputs, edges = self._call_of_node.get(node, (None, (), range(len(grads_out))))
         several = type(grads_in) is list
         incoming = tuple(None if g is None else summarize(_array(g)) for g in (grads_in if several else (grads_in,)))
         for id, g in zip(outputs, incoming):
             if g is not None:
                 self._drafts[int(id[1:])].grad = g
-        outgoing = tuple(None if g is None else summarize(_array(g)) for g in grads_out)
+        sent = [None if g is None else summarize(_array(g)) for g in grads_out]
+        outgoing = tuple(None if i is None else sent[i] for i in edges)
         self._step(node.name(), call, None, incoming, outgoing)
 
     def _on_leaf(self, leaf, grad):
@@ -215,7 +215,7 @@ class Recorder(Observer):
         values = []
         for draft in self._drafts:
             values.append(self._finish(draft, names, places, call_of_output.get(draft.id)))
-        calls = tuple(Call(**{**c, "place": places.place(c["place"]), "formulas": formulas_of(c["op"])}) for c in self._calls)
+        calls = tuple(Call(**{**c, "place": places.place(c["place"])}) for c in self._calls)
         scopes = tuple(Scope(**{**s, "place": places.place(s["place"])}) for s in self._scopes)
         notes = (f"{self._skipped:,} more operators ran after the first {MAX_CALLS:,} and are not shown",) if self._skipped else ()
         roots = tuple(dict.fromkeys(self._roots)) or _last_made(values, self._calls)
@@ -259,12 +259,32 @@ class Recorder(Observer):
         return {d.id: d.reference for d in self._drafts if (t := d.reference()) is not None and self._known.get(id(t)) is d}
 
     def nodes(self):
-        """The nodes still alive: `{node: (call id, output value ids)}`, weakly keyed."""
+        """The nodes still alive: `{node: (call id, output value ids, ...)}`, weakly keyed."""
         return self._call_of_node
 
 
 def _array(g):
     return g._array if isinstance(g, Tensor) else g
+
+
+def _name_of(op, in_place=False):
+    """The name of an operator; in place it ends with an underscore, as in torch."""
+    name = op.name if isinstance(op, Op) else op
+    return name + "_" if in_place and not name.endswith("_") else name
+
+
+def _edges_of_inputs(op, args):
+    """For each tensor among the arguments, the position of its gradient among those that the node sends, or None."""
+    found, position = [], 0
+    for name, a in zip(op.params, args):
+        several = type(a) in (list, tuple)
+        tensors = [isinstance(t, Tensor) for t in a] if several else [isinstance(a, Tensor)]
+        differentiable = name in op.differentiable
+        if any(tensors):
+            found += [position + i if differentiable else None for i, is_tensor in enumerate(tensors) if is_tensor]
+        if differentiable:
+            position += len(tensors) if several and any(tensors) else 1
+    return tuple(found)
 
 
 def _summary_of_large(array, named):
@@ -292,11 +312,10 @@ def _last_made(values, calls):
 
 def _params(op, args):
     """The arguments that are neither tensors nor defaults, as (name, text)."""
-    entry = REGISTRY.get(op) or REGISTRY.get(op.rstrip("_"))
-    if entry is None or isinstance(entry, Composite):
+    if not isinstance(op, Op):
         return ()
     found = []
-    for name, value, default in zip(entry.params, args, entry.defaults):
+    for name, value, default in zip(op.params, args, op.defaults):
         if isinstance(value, Tensor) or type(value) in (list, tuple) and any(isinstance(t, Tensor) for t in value):
             continue
         if value is default or type(value) is type(default) and value == default:
@@ -309,11 +328,10 @@ def _params(op, args):
 @functools.cache
 def formulas_of(op) -> tuple[tuple[str, str], ...]:
     """The derivatives of an operator as written in its entry: (argument, expression)."""
-    entry = REGISTRY.get(op) or REGISTRY.get(op.rstrip("_"))
-    if entry is None or isinstance(entry, Composite) or not entry.vjp:
+    if not isinstance(op, Op) or not op.vjp:
         return ()
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(entry.kernel)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(op.kernel)))
     except (OSError, SyntaxError, TypeError):
         return ()
     written = {}
@@ -325,5 +343,3 @@ def formulas_of(op) -> tuple[tuple[str, str], ...]:
                 written.update(dict.fromkeys(names, ast.unparse(body)))
     return tuple(written.items())
 
-
-__all__ = ["AccumulateGrad", "Recorder", "bind", "formulas_of"]

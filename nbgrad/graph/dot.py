@@ -146,7 +146,8 @@ def _edge(edge: Edge, across: bool, turned: bool) -> str:
         lead = "" if across else "&#160;&#160;"  # off the line, which passes on the left
         rows = [f'<tr><td align="left">{lead}{_escape(t)}</td></tr>' for t in (edge.label, edge.cut and "✂ " + edge.cut) if t]
         if edge.room:
-            back = "" if edge.back is None or edge.shared else f'<font color="{_light("grad")}">{lead}{_escape(_text.number(edge.back))}</font>'
+            norm = "" if edge.back is None or edge.shared else lead + _escape(_text.number(edge.back))
+            back = norm and f'<font color="{_light("grad")}">{norm}</font>'
             rows.append(f'<tr><td align="left">{back}</td></tr>')
         wide, high = round(edge.label_width + (6 if across else 15)), 13 * edge.label_rows
         attributes.append(f'label=<<table border="0" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" width="{wide}" '

@@ -114,8 +114,8 @@ class Labels:
             wide, high = min(box[2], x1) - max(box[0], x0), min(box[3], y1) - max(box[1], y0)
             if wide > 0 and high > 0:
                 total += wide * high
-        outside = max(0.0, 2 - box[0]) + max(0.0, 2 - box[1]) + max(0.0, box[2] + 2 - self.layout.width) + max(0.0, box[3] + 2 - self.layout.height)
-        return round(total + 100 * outside)
+        over = (2 - box[0], 2 - box[1], box[2] + 2 - self.layout.width, box[3] + 2 - self.layout.height)
+        return round(total + 100 * sum(max(0.0, o) for o in over))
 
 
 def _cells(box):

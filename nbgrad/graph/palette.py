@@ -1,6 +1,7 @@
 """The colours, each with its light and its dark: blue learns, orange is gradient, the rest is neutral.
 
-`svg.py`, `dot.py` and `static.py` take colours from here and from nowhere else. The pairs were measured: text at least 4.5 to 1, lines 3 to 1.
+`svg.py`, `dot.py` and `static.py` take colours from here and from nowhere else. The pairs were measured: text at least 4.5 to 1,
+lines 3 to 1.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ COLOURS = {  # role: (light, dark)
     "zero": ("#EAEEF2", "#262C34"),
 }
 SCALE = (  # gradient norms from 1e-6 to 10, a step a decade and a bit
-    ("#FFF3E8", "#2A1A10"), ("#FFDDC2", "#4A2510"), ("#FFB98A", "#7A3E17"), ("#F08B4F", "#A94A12"), ("#B85216", "#F08B4F"), ("#8F3B00", "#FFC79B"),
+    ("#FFF3E8", "#2A1A10"), ("#FFDDC2", "#4A2510"), ("#FFB98A", "#7A3E17"), ("#F08B4F", "#A94A12"),
+    ("#B85216", "#F08B4F"), ("#8F3B00", "#FFC79B"),
 )
 SCALE_INK = (("#1B1F24", "#E6EDF3"),) * 3 + (("#1B1F24", "#FFFFFF"), ("#FFFFFF", "#111417"), ("#FFFFFF", "#111417"))
 

@@ -141,7 +141,6 @@ class _Builder:
         self.rows = {}
         self.labelled = set()
         self.partial = _partial_norms(graph)
-        self.scopes = {s.id: s for s in graph.scopes if s.kind != "composite" or any(c.scope == s.id for c in graph.calls)}
         self.paths = {None: ()}
         self.is_node = {v.id for v in graph.values if v.name is not None or graph.producer(v.id) is None or v.id in self.roots}
 
@@ -299,10 +298,10 @@ class _Builder:
             width = max(width, _text.text_width("∂" + " −0.000" * math.prod(value.shape) if few else "∂ ‖g‖ 0.00e−0", SMALL))
             lines.append((Span(grad_text(value, width), "grad"),))
         frame = 4.0 if kind == "root" else 0.0
-        bad = _text.trouble(value.data)
+        bad, made = _text.trouble(value.data), self.graph.producer(value.id) is not None
         self.nodes[value.id] = Node(
             value.id, kind, "box", round(width + 2 * (PAD_X + frame)), round(LINE * len(lines) + 2 * (PAD_Y + frame)), tuple(lines),
-            describe.about_value(self.graph, value), _source(value), value=value.id, badge=bad, born=bool(bad) and self.graph.producer(value.id) is None,
+            describe.about_value(self.graph, value), _source(value), value=value.id, badge=bad, born=bool(bad) and not made,
             scope=scope if alias else self.shared_scope(value))
 
     def tab(self, value, id, scope):
@@ -310,7 +309,8 @@ class _Builder:
         lines = (head, (Span(grad_text(value), "grad"),)) if value.requires_grad else (head,)
         room = _text.text_width("∂ ‖g‖ 0.00e−0", SMALL) if value.requires_grad else 0
         width = max(_width(head), room)
-        return Node(id, describe.kind(self.graph, value), "tab", round(width + 16), round(LINE * len(lines) + 8), lines, describe.about_value(self.graph, value) + ", used again here",
+        about = describe.about_value(self.graph, value) + ", used again here"
+        return Node(id, describe.kind(self.graph, value), "tab", round(width + 16), round(LINE * len(lines) + 8), lines, about,
                     _source(value), value=value.id, scope=scope)
 
     def call_node(self, call, rows):
@@ -323,7 +323,8 @@ class _Builder:
             lines.append((Span(f"{int(count):,} operators", "muted"),))
         elif call.place and rows:
             lines[0] += (Span(f"   line {call.place.line}", "muted"),)
-        width = max(_text.text_width(s, OPERATOR if n == 0 else SMALL, bold=n == 0) for n, s in enumerate("".join(x.text for x in line) for line in lines))
+        texts = ["".join(span.text for span in line) for line in lines]
+        width = max(_text.text_width(t, OPERATOR if n == 0 else SMALL, bold=n == 0) for n, t in enumerate(texts))
         height = PILL if len(lines) == 1 else 2 * LINE + 8
         if shape == "circle":
             width = height = CIRCLE
@@ -337,8 +338,8 @@ class _Builder:
         shown = bad if born or not any(o in self.is_node for o in call.outputs) else ""
         if shown and shape != "circle":
             width += BADGE
-        return Node(call.id, kind, shape, round(width), round(height), tuple(lines), describe.about_call(self.graph, call, cut), _source(call), call=call.id,
-                    rows=tuple(rows), badge=shown, born=born, scope=call.scope)
+        return Node(call.id, kind, shape, round(width), round(height), tuple(lines), describe.about_call(self.graph, call, cut),
+                    _source(call), call=call.id, rows=tuple(rows), badge=shown, born=born, scope=call.scope)
 
     def cut_of(self, call):
         """Why no gradient comes back through this call, where an input asks for one."""

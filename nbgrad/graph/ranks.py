@@ -206,7 +206,7 @@ def _blocks(ranks, everything):
 
 def _block_order(right, left):
     """Blocks from left to right."""
-    waiting = [len(l) for l in left]
+    waiting = [len(nearer) for nearer in left]
     ready = [b for b, n in enumerate(waiting) if n == 0]
     order = []
     while ready:

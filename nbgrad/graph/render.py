@@ -43,12 +43,14 @@ def to_text(graph: Graph, *, values: bool = True, direction: str = "auto", **opt
     return text_listing(prepare(graph, **options), values)
 
 
-def to_static_html(graph: Graph, *, theme: str = "auto", engine: str = "auto", **options) -> str:
+def to_static_html(
+    graph: Graph, *, theme: str = "auto", engine: str = "auto", direction: str = "auto", values: bool = True, **options
+) -> str:
     """Write HTML that survives every sanitizer: the picture as an image and a table beside it."""
-    drawn = to_picture(graph, **options)
+    shown = prepare(graph, **options)
+    drawn = picture(shown, direction=direction, values=values)
     svg = svg_text(drawn, lay_out(drawn, engine), theme) if len(drawn.nodes) <= MAX_DRAWN else None
-    shown = {k: v for k, v in options.items() if k not in ("direction", "values")}
-    return static_page(prepare(graph, **shown), svg)
+    return static_page(shown, svg)
 
 
 def to_picture(graph: Graph, *, direction: str = "auto", values: bool = True, **options) -> Picture:

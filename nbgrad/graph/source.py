@@ -49,7 +49,7 @@ class Sources:
 
     def place(self, where) -> Place | None:
         """The place of an instruction, None where it is unknown."""
-        if where is None:
+        if where is None or where[0] is None:
             return None
         found = self._places.get(where)
         if found is None:
@@ -72,7 +72,7 @@ class Sources:
 
     def assigned_to(self, where) -> str | None:
         """The variable that the expression at this place is assigned to, if it is the whole right-hand side of an assignment."""
-        if where is None:
+        if where is None or where[0] is None:
             return None
         code, offset = where
         table = self._assignments.get(code.co_filename)

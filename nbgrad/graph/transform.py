@@ -198,9 +198,10 @@ def _bordered(graph, call, members, owner):
         if id in roots or unused or any(c.id not in inside for c in consumers):
             outputs.append(id)
     if is_group(call):
-        own = [id for id in inputs if graph.producer(id) is None and all(owner.get(c.id) == owner[members[0].id] for c in graph.consumers(id))]
+        leaves = [id for id in inputs if graph.producer(id) is None]
+        own = {id for id in leaves if all(owner.get(c.id) == owner[last.id] for c in graph.consumers(id))}
         if len(own) > MAX_GROUP_LEAVES:
-            inputs = [id for id in inputs if id not in set(own)]
+            inputs = [id for id in inputs if id not in own]
     return dataclasses.replace(call, inputs=tuple(inputs), outputs=tuple(outputs))
 
 

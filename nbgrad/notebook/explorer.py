@@ -162,7 +162,10 @@ class GraphView(anywidget.AnyWidget):
         place of the bare picture.
         """
         display(static_bundle(self._record, self.svg, self.key, text, page), raw=True)
-        display(self)
+        view = self._repr_mimebundle_()
+        bundle, metadata = view if isinstance(view, tuple) else (view, {})
+        # without the widget's plain text: where there are no widgets the picture has said everything already
+        display({k: v for k, v in bundle.items() if k != "text/plain"}, raw=True, metadata=metadata)
 
 
 def static_bundle(graph: Graph, svg: str, key: str, text: str = "", page: str | None = None) -> dict[str, str]:

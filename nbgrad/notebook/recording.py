@@ -18,6 +18,7 @@ from ..graph import render
 from ..graph.capture import Recorder
 from ..graph.html import to_html
 from ..graph.records import Graph
+from ..graph.static import static_page
 
 
 @dataclass
@@ -80,11 +81,13 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
     svg = render.to_svg(graph, **options.of_picture())
     for path in options.save:
         save(graph, svg, path, options)
+    folded = render.prepare(graph, **{k: v for k, v in options.of_picture().items() if k not in ("direction", "values")})
+    page = static_page(folded, svg)
     view = _view(graph, svg, recording, remember) if options.widget else None
     if view is None:
-        display(Picture(graph, svg, text))
+        display(Picture(graph, svg, text, page))
     else:
-        view.show(text)
+        view.show(text, page)
     return graph
 
 
@@ -112,13 +115,11 @@ def _view(graph, svg, recording, remember):
 class Picture:
     """A drawn graph for hosts without widgets: picture, table and text in one output."""
 
-    def __init__(self, graph: Graph, svg: str, text: str):
-        self._graph, self._svg, self._text = graph, svg, text
+    def __init__(self, graph: Graph, svg: str, text: str, page: str):
+        self._graph, self._svg, self._text, self._page = graph, svg, text, page
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        from .explorer import static_bundle
-
-        return static_bundle(self._graph, self._svg, self._text, "")
+        return {"text/html": self._page, "image/svg+xml": self._svg, "text/plain": self._text}
 
     def __repr__(self):
         return self._text
