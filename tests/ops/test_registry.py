@@ -37,7 +37,7 @@ def test_every_differentiable_operator_has_a_sample_with_gradients():
     def samples_of(name):
         return [*SAMPLES.get(name, ()), *SAMPLES.get(name.rpartition(".")[2], ())]
 
-    without = [name for name, op in OPERATORS.items() if isinstance(op, Op) and op.vjp and not any(map(has_leaf, samples_of(name)))]
+    without = [name for name, op in OPERATORS.items() if isinstance(op, Op) and op.vjp and op.node != "NotImplemented" and not any(map(has_leaf, samples_of(name)))]
     assert without == []
 
 

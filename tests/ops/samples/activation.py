@@ -32,7 +32,7 @@ SAMPLES = {
     "leaky_relu": [*one(), *one(0.2)],
     "elu": [*one(), *one(1.7)],
     "selu": one(),
-    "celu": [*one(), *one(1.7)],
+    "celu": [*one(), *(s.but(tolerance=1e-6) for s in one(1.7))],  # PyTorch rounds 1 / alpha to single precision
     "nn.functional.celu": one(0.5),
     "gelu": [*one(edges=FINITE), *one(edges=FINITE, approximate="tanh")],
     "silu": one(edges=FINITE),
@@ -40,7 +40,7 @@ SAMPLES = {
     "softplus": [*one(edges=FINITE), *one(2.0, 3.0, edges=FINITE)],
     "softsign": one(edges=FINITE),
     "tanhshrink": one(edges=FINITE),
-    "hardsigmoid": one(),
+    "hardsigmoid": [s.but(second=False, tolerance=1e-6) for s in one()],  # PyTorch's sixth is of single precision, and its derivative the last
     "hardswish": one(edges=FINITE),
     "hardshrink": [*one(), *one(0.2)],
     "softshrink": [*one(), *one(0.2)],

@@ -14,7 +14,7 @@ def pair(second, **kwargs):
 
 
 def signs(*shape):
-    return m.whole(*shape, low=0, high=2) * 2 - 1
+    return np.asarray(m.whole(*shape, low=0, high=2) * 2 - 1)
 
 
 def classes(*shape, n=4):
