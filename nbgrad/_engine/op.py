@@ -465,6 +465,7 @@ def primitive(
     return declare
 
 
+FACADES: dict = {}  # dotted public name -> function that chooses between operators
 NAMES: dict = {}  # dotted public name -> function, what the faces of the package export
 
 
@@ -525,6 +526,7 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
         code = function.__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         choose.__module__ = "nbgrad"
+        FACADES.update((f"{place}.{public.rpartition('.')[2]}" if place else public, choose) for place in namespace)
         _publish(choose, public, method, namespace, operators, aliases)
         return choose
 

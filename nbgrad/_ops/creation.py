@@ -508,9 +508,8 @@ def _line(start, end, steps, kind):
     index = np.arange(steps)
     if kind.kind in "iu":
         start, end = int(start), int(end)
-        step = np.float32((end - start) / (steps - 1))
-        up, down = start + step * index.astype(np.float32), end - step * (steps - 1 - index).astype(np.float32)
-        return np.where(index < steps // 2, up, down).astype(kind)
+        step = (end - start) / (steps - 1)
+        return np.where(index < steps // 2, start + step * index, end - step * (steps - 1 - index)).astype(kind)
     wide = np.dtype(np.complex128) if kind.kind == "c" else np.dtype(np.float64)
     first, last = (np.array(v).astype(kind).astype(wide) for v in (start, end))
     step = (last - first) / (steps - 1)
@@ -545,7 +544,7 @@ def logspace(start, end, steps=None, base=10.0, *, out=None, dtype=None, layout=
     start, end, steps = _steps("logspace", start, end, steps)
     kind = _line_type("logspace", start, end, dtype, out)
     if kind.kind in "iu":
-        exponents = _line(float(start), float(end), steps, np.dtype(np.float64)) if steps > 1 else np.full(steps, float(start))
+        exponents = _line(int(start), int(end), steps, np.dtype(np.float64))
     else:
         exponents = _line(start, end, steps, np.dtype(np.complex128) if kind.kind == "c" else np.dtype(np.float64))
     with np.errstate(all="ignore"):

@@ -131,7 +131,7 @@ def _same_size(x1, x2):
     return x1.expand(shape), x2.expand(shape)
 
 
-@composite(namespace=("", "nn.functional"), method=False)
+@composite(**_HERE)
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """Average `1 - cos` of pairs with target 1, and what the cosine exceeds `margin` by of those with target -1."""
     reduction = choose_reduction(size_average, reduce, reduction)
@@ -165,7 +165,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return _norm_along.function(x1 - x2 + eps, p, -1, keepdim)
 
 
-@composite(namespace=("", "nn.functional"), method=False)
+@composite(**_HERE)
 def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
 ):  # fmt: skip

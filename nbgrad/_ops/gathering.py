@@ -31,7 +31,7 @@ def add_rows(n, index, rows):
 
 
 def _check_index(name, index):
-    if not isinstance(index, np.ndarray) or index.dtype.name not in ("int64", "int32"):
+    if not isinstance(index, np.ndarray) or index.dtype.name not in ("int64", "int32", "uint8"):
         kind = index.dtype.name if isinstance(index, np.ndarray) else type(index).__name__
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got {kind}" if name != "index_select" else
                            f"index_select(): Expected dtype int32 or int64 for index but got: {kind}")  # fmt: skip
@@ -327,7 +327,7 @@ def _distinct(index):
 def take_along_dim(self, indices, dim=None):
     """Gather along a dimension with indices that are broadcast against the tensor; without `dim`, from the flattened tensor."""
     if dim is None:
-        return gather.function(self.reshape((-1,)), 0, indices.reshape((-1,)))
+        return take_along_dim(self.reshape((-1,)), indices.reshape((-1,)), 0)
     if indices._array.ndim != self._array.ndim:
         raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {self._array.ndim} "
                            f"dimensions for input, and {indices._array.ndim} dimensions for indices")  # fmt: skip
@@ -340,6 +340,8 @@ def take_along_dim(self, indices, dim=None):
     ours[d] = theirs[d] = 1
     shape = list(broadcast_shape([tuple(ours), tuple(theirs)]))
     n, m = self._array.shape[d], indices._array.shape[d]
+    if indices._array.size and indices._array.min() < 0:
+        indices = wrap(np.where(indices._array < 0, indices._array + n, indices._array))
     return gather.function(self.broadcast_to((*shape[:d], n, *shape[d + 1 :])), d, indices.broadcast_to((*shape[:d], m, *shape[d + 1 :])))
 
 

@@ -91,8 +91,6 @@ def _rows_named(input, weight, padding_idx):
 
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
                            f"torch.{of_array(input.dtype).tensor_name}Tensor instead (while checking arguments for embedding)")  # fmt: skip
-    if weight.ndim != 2:
-        raise RuntimeError("'weight' must be 2-D")
     if input.size and (input.min() < 0 or input.max() >= weight.shape[0]):
         raise IndexError("index out of range in self")
 
@@ -136,6 +134,8 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     """Take the rows of `weight` that the integers in `input` name; the row `padding_idx` gets no gradient."""
     if max_norm is not None or scale_grad_by_freq or sparse:
         raise errors.unsupported("embedding with max_norm, scale_grad_by_freq or sparse")
+    if weight._array.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
     rows = weight._array.shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
@@ -264,7 +264,7 @@ def pad(input, pad, mode="constant", value=None):
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if n == 0 and (before or after):
             raise RuntimeError(f"{mode} padding of a dimension without elements: input has sizes {list(input._array.shape)}")
-    if any(p < 0 for p in pad):
+    if mode == "circular" and any(p < 0 for p in pad):  # what is cut off does not come back on the other side
         input = _pad_constant(input, tuple(min(p, 0) for p in pad), 0)
         pad = tuple(max(p, 0) for p in pad)
     return _pad_copies(input, pad, mode)

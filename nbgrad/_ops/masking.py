@@ -30,6 +30,8 @@ def masked_fill(self, mask, value):
     if isinstance(value, np.ndarray):
         if value.ndim:
             raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        if value.dtype.kind == "c" and self.dtype.kind != "c":
+            raise RuntimeError(f"value cannot be converted to type {self.dtype.name} without overflow")
         value = value.astype(self.dtype)
     else:
         value = checked_number(self.dtype, value)

@@ -191,8 +191,8 @@ def scaled(x, factor):
 
 def _combined(self, product, beta, alpha):
     """`beta * self + alpha * product`; with `beta` 0 what `self` holds does not matter, not even nan."""
-    if product.dtype.kind in "biu" and (isinstance(alpha, float) or isinstance(beta, float)):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if product.dtype.kind in "biu":
+        alpha, beta = int(alpha), int(beta)
     out = scaled(product, product.dtype.type(alpha)) if alpha != 1 else product
     if beta == 0:
         return np.array(np.broadcast_to(out, product.shape))
@@ -230,6 +230,8 @@ def addmm(self, mat1, mat2, *, beta=1, alpha=1):
             raise RuntimeError(f"{name} must be a matrix, got {a.ndim}-D tensor")
     product = mm.kernel(mat1, mat2)
     _check_added(self, product.shape, product.dtype)
+    if product.dtype.kind in "iu" and (isinstance(alpha, float) or isinstance(beta, float)):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     return _combined(self, product, beta, alpha)
 
 
@@ -355,7 +357,12 @@ def tensordot(a, b, dims=2, out=None):
     left, right = dims_of(left, a._array.ndim), dims_of(right, b._array.ndim)
     ours, theirs = a._array.shape, b._array.shape
     for i, j in zip(left, right):
-        if ours[i] != theirs[j]:
+        if ours[i] == 1 or theirs[j] == 1:  # broadcast: the other one is summed beforehand
+            if ours[i] != 1:
+                a, ours = a.sum(i, keepdim=True), (*ours[:i], 1, *ours[i + 1 :])
+            elif theirs[j] != 1:
+                b, theirs = b.sum(j, keepdim=True), (*theirs[:j], 1, *theirs[j + 1 :])
+        elif ours[i] != theirs[j]:
             raise RuntimeError(f"contracted dimensions need to match, but first has size {ours[i]} in dim {i} and second has size {theirs[j]} in dim {j}")
     kept_left = [d for d in range(len(ours)) if d not in left]
     kept_right = [d for d in range(len(theirs)) if d not in right]

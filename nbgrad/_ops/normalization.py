@@ -184,13 +184,18 @@ def _all_but_channels(ndim):
     return tuple(i for i in range(ndim) if i != 1)
 
 
+def _fixed(statistic):
+    """A running statistic as a constant: it came out of the node, but does not depend on its input."""
+    return statistic.detach() if isinstance(statistic, Tensor) else statistic
+
+
 def _batch_input_gradient(grad, x, centre, rstd, weight, training, eps):
     grad = _scaled_by_channel(grad, weight)
-    return _through(grad, x, centre, rstd, _all_but_channels(x.ndim), eps) if training else grad * rstd
+    return _through(grad, x, centre, rstd, _all_but_channels(x.ndim), eps) if training else grad * _fixed(rstd)
 
 
 def _batch_weight_gradient(grad, x, centre, rstd, training, eps):
-    standard = _standardized(x, centre, rstd, _all_but_channels(x.ndim), eps)[0] if training else (x - centre) * rstd
+    standard = _standardized(x, centre, rstd, _all_but_channels(x.ndim), eps)[0] if training else (x - _fixed(centre)) * _fixed(rstd)
     return _over_channels(grad * standard)
 
 

@@ -119,6 +119,12 @@ def _div_mode(self, other, rounding_mode):
     return quotient + ((quotient < 0) & (quotient * other != self)).astype(quotient.dtype)
 
 
+@primitive(name="div", overload="number", vjp={"self": lambda grad, other: grad / other}, node="DivBackward1")
+def div_by_number(self, other):
+    """Divide by a number; PyTorch's own name for it inside its losses."""
+    return np.true_divide(self, other)
+
+
 @facade(aliases=("divide",))
 def div(self, other, *, rounding_mode=None, out=None):
     """Divide `self` by `other`, elementwise; `rounding_mode` "trunc" rounds towards zero, "floor" down. Integers give floats without it."""
@@ -244,7 +250,8 @@ def _power_by_base(grad, self, exponent):
         if exponent == 0:
             return _zeros(grad)
         return grad * (self * 2) if exponent == 2 else grad * (exponent * self ** (exponent - 1))
-    return where(exponent == 0, 0.0, grad * (exponent * self ** (exponent - 1)))
+    # the exponent is kept from -1 where it is 0, so that the second derivative at 0 ** 0 is no nan
+    return where(exponent == 0, 0.0, grad * (exponent * self ** (where(exponent == 0, 1, exponent) - 1)))
 
 
 def _power_by_exponent(grad, base, exponent, result):

@@ -69,11 +69,14 @@ def roll(self, shifts, dims=None):
         raise RuntimeError("`shifts` required")
     if not dims and len(shifts) == 1:
         return np.roll(self, shifts[0])
+    if self.ndim == 0:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    dims = dims_of(dims, self.ndim)
     if self.size == 0:
         return self.copy()
-    return np.roll(self, shifts, dims_of(dims, self.ndim)) if self.ndim else self.copy()
+    return np.roll(self, shifts, dims)
 
 
 @primitive(vjp={"self": lambda grad, diagonal: tril(grad, diagonal)}, in_place=True)
@@ -151,7 +154,7 @@ def _diagonal_copy(self, offset=0, dim1=0, dim2=1):
 def diag_embed(self, offset=0, dim1=-2, dim2=-1):
     """Make matrices of zeros with the last dimension of `self` as their diagonals."""
     ndim = self.ndim + 1
-    a, b = _two_dims("diag_embed", ndim, dim1, dim2)
+    a, b = _two_dims("diagonal", ndim, dim1, dim2)
     n = self.shape[-1] + abs(offset)
     rest = iter(self.shape[:-1])
     out = np.zeros(tuple(n if i in (a, b) else next(rest) for i in range(ndim)), self.dtype)

@@ -399,6 +399,8 @@ def sum_to_size(self, *size):
     """Sum over the dimensions that broadcasting from `size` to this shape had added or repeated."""
     size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
     shape = self._array.shape
+    if not size:
+        return self.sum()
     extra = len(shape) - len(size)
     if extra < 0 or any(n != 1 and n != m for n, m in zip(size, shape[max(extra, 0) :])):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")

@@ -40,7 +40,7 @@ def erfinv(self):
 @primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",))
 def lgamma(self):
     """Take the logarithm of the absolute value of the gamma function."""
-    return _scipy("gammaln")(self)
+    return np.where(self == -np.inf, np.inf, _scipy("gammaln")(self)).astype(self.dtype)
 
 
 @primitive(vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi"))
@@ -49,11 +49,11 @@ def digamma(self):
     return np.where(self == 0, np.copysign(np.inf, -self), _scipy("psi")(self)).astype(self.dtype)
 
 
-@primitive(vjp={"self": lambda grad, self, n: grad * _polygamma(self, n + 1)}, promote="float", promoted=("self",), method=False, namespace=())
+@primitive(vjp={"self": lambda grad, self, n: grad * _polygamma(self, n + 1)}, promote="float", promoted=("self",), method=False, namespace=(), node="PolygammaBackward0")
 def _polygamma(self, n):
     """Take the n-th derivative of `digamma`."""
-    if n == 1:
-        return _trigamma(self)
+    if n < 2:
+        return _trigamma(self) if n else digamma.kernel(self)
     # SciPy's polygamma is for positive arguments: step up to them by psi_n(x) = psi_n(x + 1) - (-1)^n n! / x^(n + 1)
     x, passed = np.array(self), np.zeros_like(self)
     if np.any(x < -1000):
@@ -76,7 +76,7 @@ def polygamma(n, input):
     """Take the n-th derivative of `digamma`; `n` at least 0."""
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return digamma.function(input) if n == 0 else _polygamma.function(input, n)
+    return _polygamma.function(input, n)
 
 
 @primitive(

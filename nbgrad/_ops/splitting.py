@@ -122,8 +122,10 @@ def _along(name, dim_of, least, doc):
     def function(self, indices_or_sections):
         ndim = self._array.ndim
         if ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with {ndim} dimensions!")
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!")
         d = dim_of(ndim)
+        if not isinstance(indices_or_sections, (int, tuple, list)):
+            raise TypeError(f"{name}(): argument 'indices_or_sections' must be int or tuple of ints, not {type(indices_or_sections).__name__}")
         if isinstance(indices_or_sections, int):
             n = self._array.shape[d]
             if indices_or_sections <= 0 or n % indices_or_sections:

@@ -13,7 +13,7 @@ from .._engine.op import NAMES, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
 from .pointwise import _zeros, abs, sgn
-from .reduction import _even, by_index, count_of, dims_of, kept, mean, picked
+from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
 
 # ---- variance and standard deviation
 
@@ -218,9 +218,10 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     if ord not in (1, -1, math.inf, -math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     first, second = (rows, columns) if math.fabs(ord) == 1 else (columns, rows)
-    sums = A.abs().sum(first, True)
-    out = sums.amax(second, True) if ord > 0 else sums.amin(second, True)
-    return out if keepdim else out.reshape(tuple(n for i, n in enumerate(A.shape) if i not in (rows, columns)))
+    sums = A.abs().sum(first, keepdim)
+    if not keepdim and second > first:
+        second -= 1
+    return sums.amax(second, keepdim) if ord > 0 else sums.amin(second, keepdim)
 
 
 @facade(name="linalg.norm", namespace=("linalg",), method=False)
@@ -288,13 +289,13 @@ def _median_along(self, name, ignore_nan, dim, keepdim):
     return picked(self, _middle(self, ignore_nan, dim), dim, keepdim)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: _even(grad, self, result, None, True)})
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
 def median(self):
     """Give the lower median."""
     return _median_of_all(self, False)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: _even(grad, self, result, None, True)})
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
 def nanmedian(self):
     """Give the lower median of what is not nan."""
     return _median_of_all(self, True)
