@@ -236,8 +236,8 @@ class Recorder(Observer):
         tensor = draft.reference()
         newest = tensor is not None and self._known.get(id(tensor)) is draft
         name = names.get(id(tensor)) if newest else None
-        if name is None and call is not None and (scope_free := self._is_outermost(call, draft.id)):
-            name = scope_free and places.assigned_to(made_at)
+        if name is None and call is not None and self._is_outermost(call) and call["outputs"][0] == draft.id:
+            name = places.assigned_to(made_at)
         data, grad, kept = draft.data, draft.grad, False
         if newest:
             if data is None:
@@ -250,8 +250,8 @@ class Recorder(Observer):
         parameter = fields["is_leaf"] and fields["requires_grad"]
         return Value(id=draft.id, name=name, is_parameter=parameter, data=data, grad=grad, grad_kept=kept, place=places.place(made_at), **fields)
 
-    def _is_outermost(self, call, output):
-        """Whether this value is what its composite gave back, so that the assignment's name is this value's."""
+    def _is_outermost(self, call):
+        """Whether this call's result is what its composite gave back, so that the name it is assigned to is its name."""
         following = int(call["id"][1:]) + 1
         scope = call["scope"]
         if scope is None or following >= len(self._calls):
