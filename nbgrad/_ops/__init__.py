@@ -31,6 +31,7 @@ from . import (  # noqa: F401
     reduction,
     selection,
     shape,
+    sorting,
     special,
     splitting,
     statistics,

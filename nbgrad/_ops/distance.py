@@ -10,6 +10,7 @@ from .._engine.op import composite, facade, primitive
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
 from .loss import _HERE, _check_reduction, _check_target, _reduced, _share, choose_reduction, reduce_tensor
+from .pointwise import widened
 from .reduction import dims_of
 from .statistics import _norm, _norm_gradient, vector_norm
 
@@ -97,7 +98,8 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     },
 )  # fmt: skip
 def _soft_margin(self, target, reduction):
-    return _reduced(np.logaddexp(-target * self, self.dtype.type(0)).astype(self.dtype, copy=False), reduction)
+    losses = np.logaddexp(-widened(target) * widened(self), np.float32(0))
+    return _reduced(losses.astype(self.dtype, copy=False), reduction)
 
 
 @facade(**_HERE)

@@ -12,7 +12,7 @@ from .._engine.tensor import Tensor
 from .activation import log_softmax
 from .choice import clamp_min, where
 from .elementary import log, sigmoid
-from .pointwise import abs, div_by_number, sgn
+from .pointwise import abs, div_by_number, sgn, widened
 from .reduction import mean, sum
 
 _F = ("nn.functional",)
@@ -38,7 +38,7 @@ def _reduced(values, reduction):
     """Reduce an array of losses."""
     if reduction == "none":
         return values
-    total = np.add.reduce(values, axis=None)
+    total = np.add.reduce(widened(values), axis=None)
     return np.asarray(total if reduction == "sum" else np.true_divide(total, values.size)).astype(values.dtype)
 
 

@@ -64,7 +64,10 @@ def sum(self, dim=None, keepdim=False, *, dtype=None):
     if self.ndim == 0:
         dims_of(dim, 0)
         return self.astype(kind)
-    return np.add.reduce(self, axis=None if dim is None else dims_of(dim, self.ndim), dtype=kind, keepdims=keepdim)
+    axis = None if dim is None else dims_of(dim, self.ndim)
+    if kind == np.float16:  # added in single precision, as PyTorch does
+        return np.asarray(np.add.reduce(self, axis=axis, dtype=np.float32, keepdims=keepdim)).astype(kind)
+    return np.add.reduce(self, axis=axis, dtype=kind, keepdims=keepdim)
 
 
 @primitive(

@@ -12,7 +12,7 @@ from .._engine.dtypes import of_array
 from .._engine.op import NAMES, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
-from .pointwise import _zeros, abs, sgn
+from .pointwise import _zeros, abs, sgn, widened
 from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
 
 # ---- variance and standard deviation
@@ -30,7 +30,7 @@ def _variance(self, name, dim, correction, keepdim):
             UserWarning,
             stacklevel=2,
         )
-    wide = self.astype(np.float64) if self.dtype == np.float32 and self.size <= 4096 else self
+    wide = self.astype(np.float64) if self.dtype == np.float32 and self.size <= 4096 else widened(self)
     centre = mean.kernel(wide, dims or None, True) if self.size else np.zeros((1,) * self.ndim)
     deviation = wide - centre
     squares = (deviation * deviation.conj()).real if self.dtype.kind == "c" else deviation * deviation
@@ -159,7 +159,7 @@ def _norm_gradient(grad, self, result, ord, dim, keepdim):
 
 
 def _norm(self, ord, dims, keepdim):
-    size = np.abs(self)
+    size = np.abs(widened(self))
     if math.isinf(ord):
         if self.ndim == 0:
             return size
@@ -257,7 +257,7 @@ def norm(self, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 )  # fmt: skip
 def dist(self, other, p=2):
     """Give the `p`-norm of the difference."""
-    difference = self - other
+    difference = widened(self) - widened(other)
     return np.asarray(_norm(difference, p, tuple(range(difference.ndim)), False)).astype(_real_type(self.dtype))
 
 

@@ -1,0 +1,238 @@
+"""Order: sorting, the largest elements, distinct elements, and places in a sorted sequence. nan counts as the largest number, as in PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._engine.dtypes import of_array
+from .._engine.op import composite, plain, primitive
+from .._engine.tensor import Tensor, check_dim, wrap
+from .gathering import _gather_backward
+from .shape import dims_of
+
+
+def _order(self, dim, descending):
+    """The stable order of the elements along a dimension."""
+    if not descending:
+        return np.argsort(self, axis=dim, kind="stable")
+    n = self.shape[dim]  # backwards twice, so that equal elements keep their order
+    return n - 1 - np.flip(np.argsort(np.flip(self, dim), axis=dim, kind="stable"), dim)
+
+
+def _sorted(self, dim, descending):
+    (dim,) = dims_of(dim, self.ndim)
+    if self.dtype.kind == "c":
+        raise RuntimeError("Sort currently does not support complex dtypes on CPU")
+    if self.ndim == 0:
+        return self.copy(), np.zeros((), np.int64)
+    order = _order(self, dim, descending)
+    return np.take_along_axis(self, order, dim), np.ascontiguousarray(order)
+
+
+def _chosen(grad_values, self_shape, dim, indices):
+    return _gather_backward(grad_values, self_shape, dim, indices)
+
+
+@primitive(vjp={"self": _chosen}, outputs=("values", "indices"))
+def sort(self, dim=-1, descending=False, *, stable=False):
+    """Sort along a dimension; gives the values and where they were. Equal elements keep their order."""
+    return _sorted(self, dim, descending)
+
+
+@plain(method=True)
+def argsort(input, dim=-1, descending=False, *, stable=False):
+    """Give the places of the elements along a dimension in the order of their values."""
+    return wrap(_sorted(input._array, dim, descending)[1])
+
+
+@composite()
+def msort(self):
+    """Sort along the first dimension."""
+    return sort.function(self, 0)[0]
+
+
+@primitive(vjp={"self": _chosen}, outputs=("values", "indices"))
+def topk(self, k, dim=-1, largest=True, sorted=True):
+    """Take the `k` largest (or smallest) elements along a dimension, in order; gives the values and where they were."""
+    (dim,) = dims_of(dim, self.ndim)
+    if not 0 <= k <= (self.shape[dim] if self.ndim else 1):
+        raise RuntimeError("selected index k out of range")
+    if self.dtype.kind in "bc":
+        raise NotImplementedError(f"\"topk_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
+    if self.ndim == 0:
+        return (self.copy(), np.zeros((), np.int64)) if k else (np.zeros(0, self.dtype), np.zeros(0, np.int64))
+    order = _order(self, dim, largest)
+    order = np.ascontiguousarray(order[(slice(None),) * dim + (slice(0, k),)])
+    return np.take_along_axis(self, order, dim), order
+
+
+@primitive(
+    vjp={"self": lambda grad_values, self_shape, dim, keepdim, indices: _of_kth(grad_values, self_shape, dim, keepdim, indices)},
+    outputs=("values", "indices"),
+)  # fmt: skip
+def kthvalue(self, k, dim=-1, keepdim=False):
+    """Take the `k`-th smallest element along a dimension, counted from 1; gives the values and where they were."""
+    (dim,) = dims_of(dim, self.ndim)
+    n = self.shape[dim] if self.ndim else 1
+    if self.size == 0 and n == 0:
+        raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
+    if not 1 <= k <= n:
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    if self.ndim == 0:
+        return self.copy(), np.zeros((), np.int64)
+    order = np.take(_order(self, dim, False), [k - 1], axis=dim)
+    values = np.take_along_axis(self, order, dim)
+    return (values, order) if keepdim else (values.squeeze(dim), order.squeeze(dim))
+
+
+def _of_kth(grad, self_shape, dim, keepdim, indices):
+    if not keepdim and len(self_shape):
+        d = dim % len(self_shape)
+        shape = (*self_shape[:d], 1, *self_shape[d + 1 :])
+        grad, indices = grad.reshape(shape), indices.reshape(shape)
+    return _gather_backward(grad, self_shape, dim, indices)
+
+
+# ---- distinct elements
+
+
+@plain(method=True)
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """Give the distinct elements in order, or the distinct slices of a dimension; also where each one came to, and how often it is there."""
+    array = input._array
+    if dim is not None:
+        check_dim(dim, array.ndim)
+        if array.ndim == 0:
+            array = array.reshape((1,))
+        if 0 in array.shape and array.shape[dim] != 0:
+            raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+    inverse = inverse.reshape(array.shape) if dim is None else inverse.reshape(-1)
+    return _with_extras(values, inverse, counts, return_inverse, return_counts)
+
+
+def _with_extras(values, inverse, counts, return_inverse, return_counts):
+    found = [wrap(np.ascontiguousarray(values))]
+    if return_inverse:
+        found.append(wrap(inverse.astype(np.int64)))
+    if return_counts:
+        found.append(wrap(counts.astype(np.int64)))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@plain(method=True)
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """Drop elements, or slices of a dimension, that equal the one before; also where each one came to, and the lengths of the runs."""
+    array = input._array
+    rows = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
+    if len(rows):
+        differs = rows[1:] != rows[:-1]
+        starts = np.concatenate(([True], differs.any(tuple(range(1, rows.ndim)))))
+    else:
+        starts = np.zeros(0, bool)
+    places = np.flatnonzero(starts)
+    inverse = np.cumsum(starts) - 1
+    counts = np.diff(np.append(places, len(rows)))
+    values = rows[places] if dim is None else np.moveaxis(rows[places], 0, dim)
+    return _with_extras(values, inverse.reshape(array.shape) if dim is None else inverse, counts, return_inverse, return_counts)
+
+
+@plain()
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Say for each element whether it is among `test_elements`."""
+    a, b = (x._array if isinstance(x, Tensor) else np.asarray(x) for x in (elements, test_elements))
+    return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
+
+
+# ---- places and counts
+
+
+def _searched(name, sequence, values, right, side, out_int32, sorter=None):
+    if side is not None and side not in ("left", "right"):
+        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
+    side = side or ("right" if right else "left")
+    array = values._array if isinstance(values, Tensor) else np.asarray(values)
+    if isinstance(values, Tensor) and array.dtype != sequence.dtype:
+        raise RuntimeError(
+            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor dtype "
+            f"{of_array(sequence.dtype).tensor_name} and input value tensor dtype {of_array(array.dtype).tensor_name}"
+        )
+    if sequence.ndim == 0:
+        raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
+                           "tensor dim(0)")  # fmt: skip
+    kind = np.int32 if out_int32 else np.int64
+    if sorter is not None:
+        sequence = np.take_along_axis(sequence, sorter, -1)
+    if sequence.ndim == 1:
+        return wrap(np.asarray(np.searchsorted(sequence, array, side)).astype(kind))
+    if array.ndim != sequence.ndim or array.shape[:-1] != sequence.shape[:-1]:
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
+            f"tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor {list(array.shape)}"
+        )
+    out = np.empty(array.shape, kind)
+    for place in np.ndindex(*sequence.shape[:-1]):
+        out[place] = np.searchsorted(sequence[place], array[place], side)
+    return wrap(out)
+
+
+@plain()
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+    """Find for each value where it would have to be inserted into a sorted sequence: before equal elements, or after them if `right`."""
+    return _searched("searchsorted", sorted_sequence._array, input, right, side, out_int32, None if sorter is None else sorter._array)
+
+
+@plain()
+def bucketize(input, boundaries, *, out_int32=False, right=False):
+    """Find for each value between which boundaries it lies: bucket i ends at boundary i, and includes it unless `right`."""
+    if boundaries._array.ndim != 1:
+        raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
+    array = input._array if isinstance(input, Tensor) else np.asarray(input)
+    found = np.searchsorted(boundaries._array, array, "right" if right else "left")
+    return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
+
+
+@plain(method=True)
+def bincount(input, weights=None, minlength=0):
+    """Count how often each integer from 0 on is there, or add up the weights of each."""
+    array = input._array
+    if array.ndim != 1 or array.dtype.kind not in "iu" or array.size and array.min() < 0:
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if weights is None:
+        return wrap(np.bincount(array, minlength=minlength).astype(np.int64))
+    if weights._array.shape != array.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    counted = np.bincount(array, weights._array, minlength)
+    return wrap(counted.astype(np.float32 if weights._array.dtype == np.float32 else np.float64))
+
+
+@plain(method=True)
+def histc(input, bins=100, min=0, max=0, *, out=None):
+    """Count the elements in `bins` equal bins from `min` to `max`; by default from the least to the greatest element."""
+    array = input._array
+    if array.dtype.kind != "f":
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{of_array(array.dtype).tensor_name}'")
+    if bins <= 0:
+        raise RuntimeError("bins must be > 0")
+    low, high = float(min), float(max)
+    if low == high and array.size:
+        low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"range of [{low}, {high}] is not finite")
+    if low == high:
+        low, high = low - 1, high + 1
+    if low > high:
+        raise RuntimeError("max must be larger than min")
+    values = array.reshape(-1)
+    values = values[(values >= low) & (values <= high)]
+    edges = np.linspace(low, high, bins + 1)
+    places = np.clip(((values - low) / (high - low) * bins).astype(np.int64), 0, bins - 1)
+    # rounding may put a value one bin off: the edges decide
+    places = np.where(values < edges[places], places - 1, np.where((values >= edges[places + 1]) & (places < bins - 1), places + 1, places))
+    return wrap(np.bincount(places, minlength=bins).astype(array.dtype))
