@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from nbgrad.notebook.inspect_array import BINS, MAX_CELLS, MAX_SIDE, inspect_array
+from nbgrad.graph.inspect_array import BINS, MAX_CELLS, MAX_SIDE, inspect_array
 
 
 def parts(array, *args, **options):
