@@ -187,11 +187,11 @@ def promote(op, arrays, kinds):
         a = arrays[i]
         if kinds[i] in (TENSOR, NEEDED):
             operands.append((a.dtype, a.ndim == 0))
-        elif isinstance(a, NUMBERS):
-            operands.append(type(a))
-        elif isinstance(a, (np.number, np.bool_)):
+        elif isinstance(a, (np.number, np.bool_)):  # before the numbers, because np.float64 is a float
             arrays[i] = a.item()
             operands.append(type(arrays[i]))
+        elif isinstance(a, NUMBERS):
+            operands.append(type(a) if type(a) in NUMBERS else next(t for t in NUMBERS if isinstance(a, t)))
         elif a is not None:
             raise TypeError(f"{op.name}(): argument '{_public(op.params[i])}' (position {i + 1}) must be Tensor, not {type(a).__name__}")
     target = dtypes.result_numpy(*operands)

@@ -133,7 +133,7 @@ def clamp_max(self, max):
         "self": lambda grad, self, other: where(self < other, 0, where(self == other, grad / 2, grad)),
         "other": lambda grad, self, other: where(self > other, 0, where(self == other, grad / 2, grad)),
     },
-    promote="same",
+    promote="same", ufunc=np.maximum,
 )  # fmt: skip
 def maximum(self, other):
     """Take the larger of two elements; nan if either is. Of two equal ones each gets half of the gradient."""
@@ -145,7 +145,7 @@ def maximum(self, other):
         "self": lambda grad, self, other: where(self > other, 0, where(self == other, grad / 2, grad)),
         "other": lambda grad, self, other: where(self < other, 0, where(self == other, grad / 2, grad)),
     },
-    promote="same",
+    promote="same", ufunc=np.minimum,
 )  # fmt: skip
 def minimum(self, other):
     """Take the smaller of two elements; nan if either is. Of two equal ones each gets half of the gradient."""
@@ -157,7 +157,7 @@ def minimum(self, other):
         "self": lambda grad, self, other: where((self >= other) | (other != other), grad, 0),
         "other": lambda grad, self, other: where((self >= other) | (other != other), 0, grad),
     },
-    promote="same",
+    promote="same", ufunc=np.fmax,
 )  # fmt: skip
 def fmax(self, other):
     """Take the larger of two elements; where one is nan, the other."""
@@ -169,7 +169,7 @@ def fmax(self, other):
         "self": lambda grad, self, other: where((self <= other) | (other != other), grad, 0),
         "other": lambda grad, self, other: where((self <= other) | (other != other), 0, grad),
     },
-    promote="same",
+    promote="same", ufunc=np.fmin,
 )  # fmt: skip
 def fmin(self, other):
     """Take the smaller of two elements; where one is nan, the other."""
@@ -238,7 +238,7 @@ def _in_type(value, numpy_dtype):
         "self": lambda grad, self, result: grad * _copysign_slope(self, result),
         "other": lambda grad: _zeros(grad),
     },
-    promote="float", in_place=True, node=lambda self, other: "CopysignBackward0" if isinstance(other, Tensor) else "CopysignBackward1",
+    promote="float", in_place=True, node=lambda self, other: "CopysignBackward0" if isinstance(other, Tensor) else "CopysignBackward1", ufunc=np.copysign,
 )  # fmt: skip
 def copysign(self, other):
     """Give the magnitude of `self` with the sign of `other`."""

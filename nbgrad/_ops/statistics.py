@@ -122,7 +122,8 @@ def _with_correction(op, method, says):
         if not isinstance(self, Tensor):
             raise TypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(self).__name__}")
         dim, correction = _correction(dim, unbiased, correction)
-        return op.function(self, dim, correction, keepdim, **({} if out is None else {"out": out}))
+        result = op.function(self, dim, correction, keepdim, **({} if out is None else {"out": out}))
+        return tuple(result) if op.outputs else result
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = f"{says} of all elements, or of those along `dim`: the squares are divided by the count less `correction` (1)."
