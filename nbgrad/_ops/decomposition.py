@@ -5,6 +5,8 @@ Derivatives: M. B. Giles, "Collected matrix derivative results for forward and r
 
 from __future__ import annotations
 
+import collections
+
 import numpy as np
 
 from .._engine import dtypes, errors
@@ -225,14 +227,16 @@ def vander(x, *, N=None):
     count = x._array.shape[-1] if N is None else N
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")
+    if not x._array.ndim:
+        x = x.reshape((1,))
     ones = wrap(np.ones((*x._array.shape, 1), x._array.dtype))
     return cat.function([ones, x.unsqueeze(-1).expand((*x._array.shape, count - 1)).cumprod(-1)], -1)
 
 
 @primitive(
     "triangular_solve",
-    vjp={("b", "A"): lambda grad_solution, A, upper, transpose, unitriangular, solution:
-         _of_transposed(grad_solution, A, upper, transpose, unitriangular, solution)},
+    vjp={("b", "A"): lambda grad_solution, grad_cloned_coefficient, A, upper, transpose, unitriangular, solution:
+         _of_transposed(grad_solution, grad_cloned_coefficient, A, upper, transpose, unitriangular, solution)},
     outputs=("solution", "cloned_coefficient"), tensors=("b", "A"), node="TriangularSolveBackward0",
 )  # fmt: skip
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
@@ -241,12 +245,13 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     return solve_triangular.kernel(a, b, upper=up, unitriangular=unitriangular), A.copy()
 
 
-def _of_transposed(grad, A, upper, transpose, unitriangular, solution):
+def _of_transposed(grad, grad_copy, A, upper, transpose, unitriangular, solution):
     if grad is None:
-        return None, None
+        return None, grad_copy
     a, up = (A.mT, not upper) if transpose else (A, upper)
     of_a, of_b = _of_triangular(grad, a, up, True, unitriangular, solution)
-    return of_b, of_a.mT if transpose else of_a
+    of_a = of_a.mT if transpose else of_a
+    return of_b, of_a if grad_copy is None else of_a + grad_copy
 
 
 # ---- powers and exponentials
@@ -384,32 +389,40 @@ def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
 
 
 @primitive(
-    "linalg.lstsq", vjp={("self", "b"): _of_lstsq}, outputs=("solution", "residuals", "rank", "singular_values"), method=False,
-    namespace=LINALG, node="LinalgLstsqBackward0", tensors=("self", "b"),
+    "_lstsq", vjp={("self", "b"): _of_lstsq}, outputs=("solution", "residuals"), method=False, namespace=(), node="LinalgLstsqBackward0",
+    tensors=("self", "b"),
 )  # fmt: skip
-def lstsq(self, b, rcond=None, *, driver=None):
-    """Find X with the least sum of squares of A X - B: (…, m, n) and (…, m, k) give (…, n, k); also residuals, rank, singular values."""
-    check_floating("torch.linalg.lstsq", self)
-    if self.dtype != b.dtype:
-        raise RuntimeError(f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
-                           f"{dtypes.of_array(self.dtype).tensor_name} and other's dtype {dtypes.of_array(b.dtype).tensor_name}")  # fmt: skip
-    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
+def _lstsq(self, b, rcond, with_residuals):
+    """The solution of a linear least squares problem, and the sums of squares that are left over."""
     vector = b.ndim == self.ndim - 1
     right = b[..., None] if vector else b
     if right.shape[-2] != self.shape[-2]:
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
-    m, n = self.shape[-2:]
     solution = pinv.kernel(self, rcond) @ right
-    s = np.linalg.svd(self, compute_uv=False)
-    cut = (np.finfo(self.dtype).eps * max(m, n) if rcond is None else rcond) * s.max(-1, keepdims=True) if s.size else s
-    rank = np.asarray((s > cut).sum(-1), np.int64)
-    residuals = np.zeros(0, self.dtype)
-    if m > n and (driver == "gels" or np.all(rank == n)):
-        residuals = ((self @ solution - right) ** 2).sum(-2)
-        residuals = residuals[..., 0] if vector else residuals
-    return (
-        np.ascontiguousarray(solution[..., 0] if vector else solution), residuals,
-        rank if driver != "gels" else np.zeros(0, np.int64), s if driver in ("gelsd", "gelss") else np.zeros(0, self.dtype),
-    )  # fmt: skip
+    residuals = ((self @ solution - right) ** 2).sum(-2) if with_residuals else np.zeros(0, self.dtype)
+    if vector:
+        solution, residuals = solution[..., 0], residuals[..., 0] if with_residuals else residuals
+    return np.ascontiguousarray(solution), residuals
 
+
+@composite("linalg.lstsq", method=False, namespace=LINALG)
+def lstsq(self, b, rcond=None, *, driver=None):
+    """Find X with the least sum of squares of A X - B: (…, m, n) and (…, m, k) give (…, n, k); also residuals, rank, singular values."""
+    array = self._array
+    check_floating("torch.linalg.lstsq", array)
+    if array.dtype != b._array.dtype:
+        raise RuntimeError(f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
+                           f"{self.dtype.tensor_name} and other's dtype {b.dtype.tensor_name}")  # fmt: skip
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
+    m, n = array.shape[-2:]
+    s = np.linalg.svd(array, compute_uv=False)
+    cut = (np.finfo(array.dtype).eps * max(m, n) if rcond is None else rcond) * s.max(-1, keepdims=True) if s.size else s
+    rank = np.asarray((s > cut).sum(-1), np.int64)
+    with_residuals = m > n and (driver == "gels" or driver in ("gelsd", "gelss") and bool(np.all(rank == n)))
+    solution, residuals = _lstsq.function(self, b, rcond, with_residuals)
+    result = collections.namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+    return result(
+        solution, residuals, wrap(rank if driver != "gels" else np.zeros(0, np.int64)),
+        wrap(s if driver in ("gelsd", "gelss") else np.zeros(0, array.dtype)),
+    )  # fmt: skip

@@ -207,8 +207,8 @@ def _of_eigh(grad_L, grad_V, L, V):
     if grad_V is None:
         return None if grad_L is None else V @ (unsqueeze(grad_L, -1) * V.mT)
     gaps = unsqueeze(L, -2) - unsqueeze(L, -1) + _identity(L)
-    inner = (V.mT @ grad_V) / gaps
-    inner = inner - inner * _identity(L)
+    turn = V.mT @ grad_V
+    inner = (turn - turn.mT) * 0.5 / gaps
     if grad_L is not None:
         inner = inner + diag_embed(grad_L)
     return V @ inner @ V.mT
