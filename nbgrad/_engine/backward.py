@@ -363,6 +363,8 @@ def fit(g, shape):
     extra = g.ndim - len(shape)
     if extra < 0 or any(n != 1 and m == 1 for n, m in zip(shape, g.shape[extra:])):
         return np.broadcast_to(g, shape)
+    if g.dtype == np.float16:  # added in single precision, as PyTorch does; the caller casts back
+        g = g.astype(np.float32)
     if extra > 0:
         g = np.add.reduce(g, axis=tuple(range(extra)))
     axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)

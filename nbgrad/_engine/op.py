@@ -465,6 +465,7 @@ def primitive(
     return declare
 
 
+FACADES: dict = {}  # dotted public name -> function that chooses between operators
 NAMES: dict = {}  # dotted public name -> function, what the faces of the package export
 
 
@@ -525,6 +526,7 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
         code = function.__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         choose.__module__ = "nbgrad"
+        FACADES.update((f"{place}.{public.rpartition('.')[2]}" if place else public, choose) for place in namespace)
         _publish(choose, public, method, namespace, operators, aliases)
         return choose
 
@@ -551,9 +553,9 @@ def _publish(function, public, method, namespace, operators, aliases):
     function = getattr(function, "operator", function)  # without keywords, one frame nearer to the user
     for dunder in operators:
         if dunder in ("__eq__", "__ne__"):
-            setattr(Tensor, dunder, _operator(function, False))
+            setattr(Tensor, dunder, python_operator(function, False))
         elif dunder in REFLECTED and short != dunder.strip("_"):
-            setattr(Tensor, dunder, _operator(function, True))
+            setattr(Tensor, dunder, python_operator(function, True))
         else:
             setattr(Tensor, dunder, function)
 
@@ -564,7 +566,7 @@ REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod",
 AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
 
 
-def _operator(function, reflected):
+def python_operator(function, reflected):
     """A Python operator that exchanges its operands, or one that leaves strangers to Python: `x == None` is False."""
 
     def operator(self, other):

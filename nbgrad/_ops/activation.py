@@ -85,13 +85,13 @@ def leaky_relu(self, negative_slope=0.01):
 
 def _negative_part(self):
     """Elements that are not positive, 0 elsewhere: keeps exponentials from overflowing where nobody looks at them."""
-    return where(self > 0, 0, self)
+    return where(self <= 0, self, 0)
 
 
 @primitive(
     vjp={
         "self": lambda grad, self, alpha, scale, input_scale: where(
-            self > 0, grad * scale, grad * (exp(_negative_part(self) * input_scale) * (alpha * scale * input_scale))
+            self <= 0, grad * (exp(_negative_part(self) * input_scale) * (alpha * scale * input_scale)), grad * scale
         )
     },
     **_ONE, overload="scaled", node="EluBackward0",
@@ -115,7 +115,7 @@ def selu(input, inplace=False):
 
 
 @primitive(
-    vjp={"self": lambda grad, self, alpha: where(self > 0, grad, grad * exp(_negative_part(self) / alpha))}, **_ONE, namespace=_BOTH, method=False,
+    vjp={"self": lambda grad, self, alpha: where(self <= 0, grad * exp(_negative_part(self) / alpha), grad)}, **_ONE, namespace=_BOTH, method=False,
     inplace_flag=True,
 )  # fmt: skip
 def celu(self, alpha=1.0):

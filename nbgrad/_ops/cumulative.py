@@ -101,13 +101,18 @@ def cummin(self, dim):
 def logcumsumexp(self, dim):
     """Give the logarithm of the running sum of exponentials along a dimension, without overflow."""
     check_dim(dim, self.ndim)
-    return np.logaddexp.accumulate(self, axis=dim) if self.ndim else self.copy()
+    return _accumulated(self, dim) if self.ndim else self.copy()
+
+
+def _accumulated(x, dim):
+    # in double precision: each step's rounding would be raised to the power of e later
+    return np.logaddexp.accumulate(x, axis=dim, dtype=np.float64).astype(x.dtype, copy=False)
 
 
 @primitive(vjp={"self": lambda grad, self, result, dim: _logcumsumexp_gradient(grad, self, result, dim, True)}, method=False, namespace=())
 def _reversed_logcumsumexp(self, dim):
     """The same from the end."""
-    return np.flip(np.logaddexp.accumulate(np.flip(self, dim), axis=dim), dim) if self.ndim else self.copy()
+    return np.flip(_accumulated(np.flip(self, dim), dim), dim) if self.ndim else self.copy()
 
 
 def _logcumsumexp_gradient(grad, self, result, dim, reverse):

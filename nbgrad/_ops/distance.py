@@ -10,6 +10,7 @@ from .._engine.op import composite, facade, primitive
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
 from .loss import _HERE, _check_reduction, _check_target, _reduced, _share, choose_reduction, reduce_tensor
+from .pointwise import widened
 from .reduction import dims_of
 from .statistics import _norm, _norm_gradient, vector_norm
 
@@ -97,7 +98,8 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     },
 )  # fmt: skip
 def _soft_margin(self, target, reduction):
-    return _reduced(np.logaddexp(-target * self, self.dtype.type(0)).astype(self.dtype, copy=False), reduction)
+    losses = np.logaddexp(-widened(target) * widened(self), np.float32(0))
+    return _reduced(losses.astype(self.dtype, copy=False), reduction)
 
 
 @facade(**_HERE)
@@ -131,7 +133,7 @@ def _same_size(x1, x2):
     return x1.expand(shape), x2.expand(shape)
 
 
-@composite(namespace=("", "nn.functional"), method=False)
+@composite(**_HERE)
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """Average `1 - cos` of pairs with target 1, and what the cosine exceeds `margin` by of those with target -1."""
     reduction = choose_reduction(size_average, reduce, reduction)
@@ -165,7 +167,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return _norm_along.function(x1 - x2 + eps, p, -1, keepdim)
 
 
-@composite(namespace=("", "nn.functional"), method=False)
+@composite(**_HERE)
 def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
 ):  # fmt: skip

@@ -48,7 +48,7 @@ def log10(self):
     return np.log10(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (self + 1)}, promote="float", in_place=True, aliases=("special.log1p",))
+@primitive(vjp={"self": lambda grad, self: grad / (self + 1)}, promote="float", in_place=True, aliases=("special.log1p",), node="Log1PBackward0")
 def log1p(self):
     """Take the natural logarithm of 1 plus each element, exactly also near 0."""
     return np.log1p(self)
@@ -292,4 +292,4 @@ def heaviside(self, values):
     """Give 0 for negative elements, 1 for positive ones and `values` at 0."""
     if self.dtype != values.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
-    return np.heaviside(self, values).astype(self.dtype)
+    return np.where(self == 0, values, self > 0).astype(self.dtype)

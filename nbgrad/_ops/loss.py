@@ -12,7 +12,7 @@ from .._engine.tensor import Tensor
 from .activation import log_softmax
 from .choice import clamp_min, where
 from .elementary import log, sigmoid
-from .pointwise import abs, sgn
+from .pointwise import abs, div_by_number, sgn, widened
 from .reduction import mean, sum
 
 _F = ("nn.functional",)
@@ -38,7 +38,7 @@ def _reduced(values, reduction):
     """Reduce an array of losses."""
     if reduction == "none":
         return values
-    total = np.add.reduce(values, axis=None)
+    total = np.add.reduce(widened(values), axis=None)
     return np.asarray(total if reduction == "sum" else np.true_divide(total, values.size)).astype(values.dtype)
 
 
@@ -161,8 +161,11 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 # ---- classification by probabilities
 
 
+_LEAST = float(np.float32(1e-12))  # PyTorch keeps this constant in single precision
+
+
 def _bce_gradient(grad, self, target, weight, reduction):
-    grad = _share(grad, self.shape, reduction) * ((self - target) / clamp_min((1 - self) * self, 1e-12))
+    grad = _share(grad, self.shape, reduction) * ((self - target) / clamp_min((1 - self) * self, _LEAST))
     return grad if weight is None else grad * weight
 
 
@@ -267,7 +270,7 @@ def _class_places(target, ignore_index, classes, weight):
 
 
 @primitive(
-    name="nll_loss", overload="all", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim == 2 else "NllLoss2DBackward0",
+    name="nll_loss", overload="all", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim < 3 else "NllLoss2DBackward0",
     vjp={
         "self": lambda grad_output, target, weight, total_weight, reduction, ignore_index, self_shape: _nll_backward(
             grad_output, target, weight, total_weight, reduction, ignore_index, self_shape
@@ -276,6 +279,9 @@ def _class_places(target, ignore_index, classes, weight):
 )  # fmt: skip
 def _nll(self, target, weight, reduction, ignore_index):
     """Pick the negative log-probabilities of the targets; `self` is (n, classes, ...)."""
+    if self.ndim == 1:
+        loss, total = _nll.kernel(self[None], target.reshape(1), weight, reduction, ignore_index)
+        return loss.reshape(target.shape if reduction == "none" else ()), total
     places, ignored = _class_places(target, ignore_index, self.shape[1], weight)
     weights = np.where(ignored, 0, 1 if weight is None else weight[places[:, 0]]).astype(self.dtype)
     losses = np.where(ignored, 0, -np.take_along_axis(self, places, 1)[:, 0] * weights).astype(self.dtype)
@@ -296,6 +302,10 @@ def _nll(self, target, weight, reduction, ignore_index):
 )  # fmt: skip
 def _nll_backward(grad_output, target, weight, total_weight, reduction, ignore_index, shape):
     """The gradient of `nll_loss`: linear in `grad_output`, and constant in the input."""
+    if len(shape) == 1:
+        if reduction == "none":
+            grad_output = grad_output.reshape(1)
+        return _nll_backward.kernel(grad_output, target.reshape(1), weight, total_weight, reduction, ignore_index, (1, *shape))[0]
     places, ignored = _class_places(target, ignore_index, shape[1], weight)
     weights = np.where(ignored, 0, -1 if weight is None else -weight[places[:, 0]]).astype(grad_output.dtype)
     if reduction == "mean":
@@ -315,6 +325,9 @@ def _nll_backward(grad_output, target, weight, total_weight, reduction, ignore_i
 )  # fmt: skip
 def _nll_of_gradient(self, target, weight, total_weight, reduction, ignore_index):
     """`nll_loss` once more, its weights summed already: what is linear is its own derivative."""
+    if self.ndim == 1:
+        out = _nll_of_gradient.kernel(self[None], target.reshape(1), weight, total_weight, reduction, ignore_index)
+        return out.reshape(target.shape if reduction == "none" else ())
     places, ignored = _class_places(target, ignore_index, self.shape[1], weight)
     weights = np.where(ignored, 0, -1 if weight is None else -weight[places[:, 0]]).astype(self.dtype)
     losses = np.take_along_axis(self, places, 1)[:, 0] * weights
@@ -337,9 +350,7 @@ def _nll_of(input, target, weight, reduction, ignore_index):
     if input.ndim == 1:
         if target.ndim > 1 or target.numel() != 1:
             raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)})")
-        out = _nll.function(input.reshape((1, -1)), target.reshape((1,)), weight, reduction, ignore_index)[0]
-        return out.reshape(tuple(target.shape)) if reduction == "none" else out
-    if tuple(input.shape[2:]) != tuple(target.shape[1:]):
+    elif tuple(input.shape[2:]) != tuple(target.shape[1:]):
         if input.ndim == 2:
             raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
         raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)})")
@@ -395,7 +406,7 @@ def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoo
     if reduction == "none":
         return -(terms.sum(class_dim))
     total = -(terms.sum())
-    return total / max(input.numel() // classes, 1) if reduction == "mean" else total
+    return div_by_number.function(total, max(input.numel() // classes, 1)) if reduction == "mean" else total
 
 
 def _smoothed_cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing, class_dim):

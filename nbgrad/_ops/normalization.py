@@ -10,12 +10,13 @@ import math
 
 import numpy as np
 
-from .._engine.dtypes import finfo
+from .._engine.dtypes import finfo, float16, float32
 from .._engine.inplace import assign_in_place
 from .._engine.modes import place_of_caller
 from .._engine.op import composite, facade, primitive
 from .._engine.tensor import Tensor, wrap
 from .elementary import rsqrt
+from .pointwise import widened
 from .reduction import mean
 
 _F = ("nn.functional",)
@@ -70,8 +71,9 @@ def _last(shape, count):
 )  # fmt: skip
 def _layer_norm(self, weight, bias, dims, eps):
     """Standardize over the last dimensions, then scale and shift."""
-    centre, rstd = _statistics(self, dims, eps)
-    return _affine((self - centre) * rstd, weight, bias), centre, rstd
+    wide = widened(self)
+    centre, rstd = _statistics(wide, dims, eps)
+    return _affine((wide - centre) * rstd, weight, bias).astype(self.dtype, copy=False), centre, rstd
 
 
 def _check_normalized(input, normalized_shape, weight):
@@ -106,8 +108,9 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     """Divide by the root of the mean square over the last dimensions, which have the sizes `normalized_shape`; then scale by `weight`."""
     dims = _check_normalized(input, normalized_shape, weight)
     eps = finfo(input.dtype).eps if eps is None else eps
-    out = input * rsqrt.function((input**2).mean(dims, True) + eps)
-    return out if weight is None else out * weight
+    wide = input.to(float32) if input.dtype is float16 else input
+    out = wide * rsqrt.function((wide**2).mean(dims, True) + eps)
+    return (out if weight is None else out * weight).to(input.dtype)
 
 
 # ---- over groups of channels
@@ -149,10 +152,11 @@ def _group_standardized(x, centre, rstd, groups, eps):
 )  # fmt: skip
 def _group_norm(self, weight, bias, groups, eps):
     """Standardize over groups of channels, then scale and shift each channel."""
-    x = _grouped(self, groups)
+    x = _grouped(widened(self), groups)
     centre, rstd = _statistics(x, (2,), eps)
     out = _scaled_by_channel(((x - centre) * rstd).reshape(self.shape), weight)
-    return (out if bias is None else out + _per_channel(bias, self)), centre, rstd
+    out = out if bias is None else out + _per_channel(bias, self)
+    return out.astype(self.dtype, copy=False), centre, rstd
 
 
 @facade(method=False, namespace=("", "nn.functional"))
@@ -184,13 +188,18 @@ def _all_but_channels(ndim):
     return tuple(i for i in range(ndim) if i != 1)
 
 
+def _fixed(statistic):
+    """A running statistic as a constant: it came out of the node, but does not depend on its input."""
+    return statistic.detach() if isinstance(statistic, Tensor) else statistic
+
+
 def _batch_input_gradient(grad, x, centre, rstd, weight, training, eps):
     grad = _scaled_by_channel(grad, weight)
-    return _through(grad, x, centre, rstd, _all_but_channels(x.ndim), eps) if training else grad * rstd
+    return _through(grad, x, centre, rstd, _all_but_channels(x.ndim), eps) if training else grad * _fixed(rstd)
 
 
 def _batch_weight_gradient(grad, x, centre, rstd, training, eps):
-    standard = _standardized(x, centre, rstd, _all_but_channels(x.ndim), eps)[0] if training else (x - centre) * rstd
+    standard = _standardized(x, centre, rstd, _all_but_channels(x.ndim), eps)[0] if training else (x - _fixed(centre)) * _fixed(rstd)
     return _over_channels(grad * standard)
 
 
@@ -206,12 +215,13 @@ def _batch_weight_gradient(grad, x, centre, rstd, training, eps):
 )  # fmt: skip
 def _batch_norm(self, weight, bias, running_mean, running_var, training, eps):
     """Standardize each channel by its batch, or by the running statistics, then scale and shift it."""
+    wide = widened(self)
     if training:
-        centre, rstd = _statistics(self, _all_but_channels(self.ndim), eps)
+        centre, rstd = _statistics(wide, _all_but_channels(self.ndim), eps)
     else:
         centre = _per_channel(running_mean, self)
         rstd = np.reciprocal(np.sqrt(_per_channel(running_var, self) + running_var.dtype.type(eps)))
-    out = _scaled_by_channel((self - centre) * rstd, weight)
+    out = _scaled_by_channel((wide - centre) * rstd, weight)
     out = out if bias is None else out + _per_channel(bias, self)
     return out.astype(self.dtype, copy=False), centre, rstd
 

@@ -26,7 +26,12 @@ def is_number(x):
     return isinstance(x, (int, float, complex))
 
 
-@primitive(method=False)
+def widened(x):
+    """Half precision as single precision, in which PyTorch too computes what would overflow or lose digits; others as they are."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+@primitive(method=False, namespace=())
 def _zeros(self):
     """Give zeros of the same shape and type: the gradient of what is constant almost everywhere."""
     return np.zeros(self.shape, self.dtype)
@@ -117,6 +122,12 @@ def _div_mode(self, other, rounding_mode):
         return np.trunc(np.true_divide(self, other))
     quotient = floor_divide.kernel(self, other)
     return quotient + ((quotient < 0) & (quotient * other != self)).astype(quotient.dtype)
+
+
+@primitive(name="div", overload="number", vjp={"self": lambda grad, other: grad / other}, node="DivBackward1")
+def div_by_number(self, other):
+    """Divide by a number; PyTorch's own name for it inside its losses."""
+    return np.true_divide(self, other)
 
 
 @facade(aliases=("divide",))
@@ -244,7 +255,8 @@ def _power_by_base(grad, self, exponent):
         if exponent == 0:
             return _zeros(grad)
         return grad * (self * 2) if exponent == 2 else grad * (exponent * self ** (exponent - 1))
-    return where(exponent == 0, 0.0, grad * (exponent * self ** (exponent - 1)))
+    # the exponent is kept from -1 where it is 0, so that the second derivative at 0 ** 0 is no nan
+    return where(exponent == 0, 0.0, grad * (exponent * self ** (where(exponent == 0, 1, exponent) - 1)))
 
 
 def _power_by_exponent(grad, base, exponent, result):

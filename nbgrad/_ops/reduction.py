@@ -64,7 +64,10 @@ def sum(self, dim=None, keepdim=False, *, dtype=None):
     if self.ndim == 0:
         dims_of(dim, 0)
         return self.astype(kind)
-    return np.add.reduce(self, axis=None if dim is None else dims_of(dim, self.ndim), dtype=kind, keepdims=keepdim)
+    axis = None if dim is None else dims_of(dim, self.ndim)
+    if kind == np.float16:  # added in single precision, as PyTorch does
+        return np.asarray(np.add.reduce(self, axis=axis, dtype=np.float32, keepdims=keepdim)).astype(kind)
+    return np.add.reduce(self, axis=axis, dtype=kind, keepdims=keepdim)
 
 
 @primitive(
@@ -142,11 +145,17 @@ def _product_of_others(x, dim):
 # ---- extremes
 
 
-def _even(grad, self, result, dim, keepdim):
-    """Divide the gradient evenly among the elements that equal the result."""
-    grad, result = (kept(x, tuple(self.shape), dim, keepdim) for x in (grad, result))
+def evenly(grad, self, result):
+    """Divide the gradient of a full reduction among the elements that equal the result, or that are nan if it is."""
     equal = (self == result) | ((self != self) & (result != result))
-    return where(equal, grad / sum(equal, dims_of(dim, self.ndim), True), 0)
+    return where(equal, grad / sum(equal), 0)
+
+
+def _even(grad, self, result, dim, keepdim):
+    """Divide the gradient among the elements that equal the result; where it is nan, none does, and the gradient is nan."""
+    grad, result = (kept(x, tuple(self.shape), dim, keepdim) for x in (grad, result))
+    equal = self == result
+    return equal * (grad / sum(equal, dims_of(dim, self.ndim), True))
 
 
 def _check_not_empty(self, name, dim):
@@ -194,13 +203,13 @@ def _either(grad_min, grad_max, self, min, max, dim, keepdim):
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-@primitive(name="max", overload="all", node="MaxBackward1", vjp={"self": lambda grad, self, result: _even(grad, self, result, None, True)})
+@primitive(name="max", overload="all", node="MaxBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
 def _max(self):
     """Give the largest element."""
     return _extreme(np.maximum, self, "max", None, False)
 
 
-@primitive(name="min", overload="all", node="MinBackward1", vjp={"self": lambda grad, self, result: _even(grad, self, result, None, True)})
+@primitive(name="min", overload="all", node="MinBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
 def _min(self):
     """Give the smallest element."""
     return _extreme(np.minimum, self, "min", None, False)

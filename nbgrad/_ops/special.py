@@ -10,6 +10,7 @@ from .._engine.errors import unsupported
 from .._engine.op import facade, primitive
 from .choice import where
 from .elementary import exp, log
+from .pointwise import widened
 
 
 
@@ -22,38 +23,38 @@ def _scipy(name):
 @primitive(vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (2 / math.sqrt(math.pi))}, promote="float", in_place=True, aliases=("special.erf",))
 def erf(self):
     """Take the error function."""
-    return _scipy("erf")(self)
+    return np.asarray(_scipy("erf")(widened(self))).astype(self.dtype, copy=False)
 
 
 @primitive(vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (-2 / math.sqrt(math.pi))}, promote="float", in_place=True, aliases=("special.erfc",))
 def erfc(self):
     """Take 1 minus the error function, exactly also where that is small."""
-    return _scipy("erfc")(self)
+    return np.asarray(_scipy("erfc")(widened(self))).astype(self.dtype, copy=False)
 
 
 @primitive(vjp={"self": lambda grad, result: exp(result * result) * grad * (math.sqrt(math.pi) / 2)}, promote="float", in_place=True, aliases=("special.erfinv",))
 def erfinv(self):
     """Invert the error function, on (-1, 1)."""
-    return _scipy("erfinv")(self)
+    return np.asarray(_scipy("erfinv")(widened(self))).astype(self.dtype, copy=False)
 
 
 @primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",))
 def lgamma(self):
     """Take the logarithm of the absolute value of the gamma function."""
-    return _scipy("gammaln")(self)
+    return np.where(self == -np.inf, np.inf, _scipy("gammaln")(widened(self))).astype(self.dtype)
 
 
 @primitive(vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi"))
 def digamma(self):
     """Take the logarithmic derivative of the gamma function."""
-    return np.where(self == 0, np.copysign(np.inf, -self), _scipy("psi")(self)).astype(self.dtype)
+    return np.where(self == 0, np.copysign(np.inf, -self), _scipy("psi")(widened(self))).astype(self.dtype)
 
 
-@primitive(vjp={"self": lambda grad, self, n: grad * _polygamma(self, n + 1)}, promote="float", promoted=("self",), method=False, namespace=())
+@primitive(vjp={"self": lambda grad, self, n: grad * _polygamma(self, n + 1)}, promote="float", promoted=("self",), method=False, namespace=(), node="PolygammaBackward0")
 def _polygamma(self, n):
     """Take the n-th derivative of `digamma`."""
-    if n == 1:
-        return _trigamma(self)
+    if n < 2:
+        return _trigamma(self) if n else digamma.kernel(self)
     # SciPy's polygamma is for positive arguments: step up to them by psi_n(x) = psi_n(x + 1) - (-1)^n n! / x^(n + 1)
     x, passed = np.array(self), np.zeros_like(self)
     if np.any(x < -1000):
@@ -76,7 +77,7 @@ def polygamma(n, input):
     """Take the n-th derivative of `digamma`; `n` at least 0."""
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return digamma.function(input) if n == 0 else _polygamma.function(input, n)
+    return _polygamma.function(input, n)
 
 
 @primitive(

@@ -12,8 +12,8 @@ from .._engine.dtypes import of_array
 from .._engine.op import NAMES, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
-from .pointwise import _zeros, abs, sgn
-from .reduction import _even, by_index, count_of, dims_of, kept, mean, picked
+from .pointwise import _zeros, abs, sgn, widened
+from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
 
 # ---- variance and standard deviation
 
@@ -30,7 +30,7 @@ def _variance(self, name, dim, correction, keepdim):
             UserWarning,
             stacklevel=2,
         )
-    wide = self.astype(np.float64) if self.dtype == np.float32 and self.size <= 4096 else self
+    wide = self.astype(np.float64) if self.dtype == np.float32 and self.size <= 4096 else widened(self)
     centre = mean.kernel(wide, dims or None, True) if self.size else np.zeros((1,) * self.ndim)
     deviation = wide - centre
     squares = (deviation * deviation.conj()).real if self.dtype.kind == "c" else deviation * deviation
@@ -159,7 +159,7 @@ def _norm_gradient(grad, self, result, ord, dim, keepdim):
 
 
 def _norm(self, ord, dims, keepdim):
-    size = np.abs(self)
+    size = np.abs(widened(self))
     if math.isinf(ord):
         if self.ndim == 0:
             return size
@@ -218,9 +218,10 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     if ord not in (1, -1, math.inf, -math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     first, second = (rows, columns) if math.fabs(ord) == 1 else (columns, rows)
-    sums = A.abs().sum(first, True)
-    out = sums.amax(second, True) if ord > 0 else sums.amin(second, True)
-    return out if keepdim else out.reshape(tuple(n for i, n in enumerate(A.shape) if i not in (rows, columns)))
+    sums = A.abs().sum(first, keepdim)
+    if not keepdim and second > first:
+        second -= 1
+    return sums.amax(second, keepdim) if ord > 0 else sums.amin(second, keepdim)
 
 
 @facade(name="linalg.norm", namespace=("linalg",), method=False)
@@ -256,7 +257,7 @@ def norm(self, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 )  # fmt: skip
 def dist(self, other, p=2):
     """Give the `p`-norm of the difference."""
-    difference = self - other
+    difference = widened(self) - widened(other)
     return np.asarray(_norm(difference, p, tuple(range(difference.ndim)), False)).astype(_real_type(self.dtype))
 
 
@@ -288,13 +289,13 @@ def _median_along(self, name, ignore_nan, dim, keepdim):
     return picked(self, _middle(self, ignore_nan, dim), dim, keepdim)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: _even(grad, self, result, None, True)})
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
 def median(self):
     """Give the lower median."""
     return _median_of_all(self, False)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: _even(grad, self, result, None, True)})
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
 def nanmedian(self):
     """Give the lower median of what is not nan."""
     return _median_of_all(self, True)

@@ -50,7 +50,8 @@ class Maker:
 
     def away(self, *shape, low=0.2, high=2.0, dtype=np.float64):
         """Floats of both signs, away from zero."""
-        return self.real(*shape, low=low, high=high, dtype=dtype) * self._random.choice([-1.0, 1.0], shape).astype(dtype)
+        signs = np.asarray(self._random.choice([-1.0, 1.0], shape)).astype(dtype)
+        return np.asarray(self.real(*shape, low=low, high=high, dtype=dtype) * signs)
 
     def whole(self, *shape, low=-4, high=5, dtype=np.int64):
         """Integers."""
