@@ -44,8 +44,9 @@ SAMPLES = {
     "pinverse": [Sample(m.real(4, 3))],
     "linalg.lstsq": [Sample(m.real(4, 3), m.real(4, 2)), Sample(m.real(2, 3), m.real(2, 2))],
     "linalg.vander": [Sample(m.real(3)), Sample(m.real(2, 2), N=4)],
-    "linalg.cholesky": [Sample(definite(3, 3)), Sample(definite(2, 2, 2), upper=True)],
-    "cholesky": [Sample(definite(3, 3))],
+    # only one triangle is read: finite differences would have to move both
+    "linalg.cholesky": [Sample(definite(3, 3)).but(smooth=False), Sample(definite(2, 2, 2), upper=True).but(smooth=False)],
+    "cholesky": [Sample(definite(3, 3)).but(smooth=False)],
     "linalg.qr": [Sample(m.real(4, 3)), Sample(m.real(3, 3)), Sample(m.real(2, 4))],
     "qr": [Sample(m.real(4, 3))],
     # vectors are unique up to their sign, which is the library's choice: their derivatives are tested by finite differences

@@ -39,7 +39,7 @@ SAMPLES = {
     "atleast_1d": [Sample(m.real()), Sample(m.real(2)), Sample(m.real(), m.real(2))],
     "atleast_2d": [Sample(m.real()), Sample(m.real(2)), Sample(m.real(2, 3))],
     "atleast_3d": [Sample(m.real()), Sample(m.real(2)), Sample(m.real(2, 3)), Sample(m.real(1, 2, 3))],
-    "meshgrid": [Sample(m.real(2), m.real(3), indexing="ij"), Sample(m.real(2), m.real(3), m.real(2), indexing="xy"), Sample(m.real(2), m.real())],
+    "meshgrid": [Sample(m.real(2), m.real(3), indexing="ij"), Sample(m.real(2), m.real(3), m.real(2), indexing="xy")],
     "unbind": [Sample(m.real(2, 3)), Sample(m.real(2, 3), 1), Sample(m.real(1, 3)), Sample(m.real(2, 3, 2), -1)],
     "split": [Sample(m.real(5, 2), 2), Sample(m.real(5, 2), [1, 4]), Sample(m.real(2, 5), 5, 1)],
     "split_with_sizes": [Sample(m.real(5, 2), [1, 4]), Sample(m.real(2, 3), [0, 3], 1)],
