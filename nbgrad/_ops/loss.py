@@ -20,12 +20,12 @@ _HERE = {"namespace": _F, "method": False}
 REDUCTIONS = ("none", "mean", "sum")
 
 
-def _check_reduction(reduction="mean"):
+def _check_reduction(reduction):
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
 
 
-def choose_reduction(size_average, reduce, reduction="mean"):
+def choose_reduction(size_average, reduce, reduction):
     """The reduction that the two deprecated arguments ask for, or `reduction`."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
@@ -34,7 +34,7 @@ def choose_reduction(size_average, reduce, reduction="mean"):
     return reduction
 
 
-def _reduced(values, reduction="mean"):
+def _reduced(values, reduction):
     """Reduce an array of losses."""
     if reduction == "none":
         return values
@@ -42,12 +42,12 @@ def _reduced(values, reduction="mean"):
     return np.asarray(total if reduction == "sum" else np.true_divide(total, values.size)).astype(values.dtype)
 
 
-def reduce_tensor(values, reduction="mean"):
+def reduce_tensor(values, reduction):
     """Reduce a tensor of losses, with operators."""
     return values if reduction == "none" else mean.function(values) if reduction == "mean" else sum.function(values)
 
 
-def _share(grad, shape, reduction="mean"):
+def _share(grad, shape, reduction):
     """The gradient of each single loss, by that of the reduced one."""
     return grad / max(math.prod(shape), 1) if reduction == "mean" else grad
 
@@ -72,7 +72,7 @@ def _warn_of_size(input, target):
 def _distance(name, node, value, slope):
     """A primitive loss of the difference `input - target`, from its value and its slope, each with one parameter."""
 
-    def share(grad, self, target, beta, reduction="mean"):
+    def share(grad, self, target, beta, reduction):
         return _share(grad, _broadcast_shape(self.shape, target.shape), reduction) * slope(self - target, beta)
 
     @primitive(
@@ -106,7 +106,7 @@ def _check_target(input, target):
         raise TypeError(f"argument 'target' (position 2) must be Tensor, not {type(target).__name__}")
 
 
-def _weighted(losses, weight, reduction="mean"):
+def _weighted(losses, weight, reduction):
     losses = losses * weight
     return losses.sum() / weight.expand(tuple(losses.shape)).sum() if reduction == "mean" else reduce_tensor(losses, reduction)
 
@@ -164,12 +164,12 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 _LEAST = float(np.float32(1e-12))  # PyTorch keeps this constant in single precision
 
 
-def _bce_gradient(grad, self, target, weight, reduction="mean"):
+def _bce_gradient(grad, self, target, weight, reduction):
     grad = _share(grad, self.shape, reduction) * ((self - target) / clamp_min((1 - self) * self, _LEAST))
     return grad if weight is None else grad * weight
 
 
-def _bce_target_gradient(grad, self, target, weight, reduction="mean"):
+def _bce_target_gradient(grad, self, target, weight, reduction):
     shape = _broadcast_shape(self.shape, target.shape)
     grad = _share(grad, shape, reduction) * (clamp_min(log(1 - self), -100) - clamp_min(log(self), -100))
     return grad if weight is None else grad * weight
@@ -209,7 +209,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return _bce.function(input, target, weight, reduction)
 
 
-def _logits_gradient(grad, self, target, weight, pos_weight, reduction="mean"):
+def _logits_gradient(grad, self, target, weight, pos_weight, reduction):
     grad = _share(grad, _broadcast_shape(self.shape, target.shape), reduction)
     if pos_weight is None:
         grad = grad * (sigmoid(self) - target)
