@@ -32,12 +32,18 @@ def test_every_sample_is_of_something_public():
 
 def test_every_differentiable_operator_has_a_sample_with_gradients():
     def has_leaf(sample):
-        return sample.grad and any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in arrays([sample.args, list(sample.kwargs.values())]))
+        return sample.grad and any(
+            isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in arrays([sample.args, list(sample.kwargs.values())])
+        )
 
     def samples_of(name):
         return [*SAMPLES.get(name, ()), *SAMPLES.get(name.rpartition(".")[2], ())]
 
-    without = [name for name, op in OPERATORS.items() if isinstance(op, Op) and op.vjp and op.node != "NotImplemented" and not any(map(has_leaf, samples_of(name)))]
+    without = [
+        name
+        for name, op in OPERATORS.items()
+        if isinstance(op, Op) and op.vjp and op.node != "NotImplemented" and not any(map(has_leaf, samples_of(name)))
+    ]
     assert without == []
 
 
