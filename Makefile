@@ -8,7 +8,7 @@ NBVAL := $(if $(NOTEBOOKS),--nbval --nbval-current-env --nbval-sanitize-with tes
 .PHONY: lab test bench clean
 
 lab: $(VENV)/lab.installed
-	$(BIN)/jupyter lab notebooks/01_autograd_basics.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/01_autograd_basics.ipynb
 
 # Notebooks come first and browser tests last: Playwright leaves an event loop running in the process.
 test: $(VENV)/test.installed

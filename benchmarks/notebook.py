@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from .timing import interleaved
@@ -33,6 +34,7 @@ took = time.perf_counter() - began
 CELLS = {15: FEW, 1_000: LOOP.format(times=500), 10_000: LOOP.format(times=5_000)}
 
 
+@functools.cache
 def _shell():
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config

@@ -64,6 +64,7 @@ ALLOWED = {
 }
 NOT_BY_IMPORT_NBGRAD = ("IPython", "ipywidgets", "anywidget", "traitlets", "graphviz", "pygraphviz", "torch", "scipy")
 OURS = {"graph", "notebook", "interop"}  # public modules that torch does not have; every other one is torch's, with torch's meaning
+FACES = {"autograd", "linalg", "nn", "nn.functional", "random", "special", "testing"}
 OUR_FUNCTIONS = {"install_torch_alias", "uninstall_torch_alias", "load_ipython_extension", "unload_ipython_extension"}
 
 
@@ -165,11 +166,14 @@ def test_public_modules_are_torchs_or_ours():
     assert [name for name in sorted(public - OURS) if not hasattr(torch, name)] == []
 
 
-def test_public_names_are_torchs_or_ours():
+@pytest.mark.parametrize("face", ["", *(f for f in sorted(FACES) if is_module(f"nbgrad.{f}"))])
+def test_public_names_are_torchs_or_ours(face):
     torch = pytest.importorskip("torch")
     import nbgrad
 
-    strangers = [n for n in dir(nbgrad) if not n.startswith("_") and n not in OURS | OUR_FUNCTIONS and not hasattr(torch, n)]
+    ours, theirs = (functools.reduce(getattr, face.split(".") if face else [], root) for root in (nbgrad, torch))
+    known = OURS | OUR_FUNCTIONS if not face else set()
+    strangers = [n for n in getattr(ours, "__all__", dir(ours)) if not n.startswith("_") and n not in known and not hasattr(theirs, n)]
     assert strangers == []
 
 

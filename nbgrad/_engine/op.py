@@ -559,9 +559,9 @@ def _publish(function, public, method, namespace, operators, aliases):
     function = getattr(function, "operator", function)  # without keywords, one frame nearer to the user
     for dunder in operators:
         if dunder in ("__eq__", "__ne__"):
-            setattr(Tensor, dunder, _operator(function, False))
+            setattr(Tensor, dunder, python_operator(function, False))
         elif dunder in REFLECTED and short != dunder.strip("_"):
-            setattr(Tensor, dunder, _operator(function, True))
+            setattr(Tensor, dunder, python_operator(function, True))
         else:
             setattr(Tensor, dunder, function)
 
@@ -572,7 +572,7 @@ REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod",
 AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
 
 
-def _operator(function, reflected):
+def python_operator(function, reflected):
     """A Python operator that exchanges its operands, or one that leaves strangers to Python: `x == None` is False."""
 
     def operator(self, other):

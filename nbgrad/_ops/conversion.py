@@ -58,7 +58,7 @@ def to_copy(self, dtype=None):
     return _cast(self, dtype.numpy)
 
 
-@composite("to")
+@composite("to", namespace=())
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """Convert to another type (and device: only the CPU); the tensor itself where nothing changes, unless `copy`.
 

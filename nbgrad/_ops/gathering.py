@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .._engine import dtypes, errors
@@ -241,7 +243,8 @@ def _slices_added(out, dim, index, source):
     d = dim % max(out.ndim, 1)
     whole = _one(out)
     n = whole.shape[d]
-    rows = np.moveaxis(_one(source), d, 0).reshape((index.size, -1))
+    rows = np.moveaxis(_one(source), d, 0)
+    rows = rows.reshape((index.size, math.prod(rows.shape[1:])))
     if out.dtype.kind == "f":
         added = add_rows(n, index.reshape(-1), rows)
     else:

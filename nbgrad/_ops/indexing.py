@@ -6,6 +6,7 @@ tensors, one per dimension or None, goes to one `index` operator. Index tensors 
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 
@@ -89,9 +90,9 @@ def accumulated(out, indices, values):
     if len(used) == 1:
         d, i = used[0], indices[used[0]]
         n = out.shape[d]
-        moved = np.moveaxis(values, range(d, d + i.ndim), range(i.ndim)).reshape((i.size, -1)) if d else values.reshape((i.size, -1))
-        rows = add_rows(n, i.reshape(-1), moved)
         rest = out.shape[:d] + out.shape[d + 1 :]
+        moved = np.moveaxis(values, range(d, d + i.ndim), range(i.ndim)) if d else values
+        rows = add_rows(n, i.reshape(-1), moved.reshape((i.size, math.prod(rest))))
         out += np.moveaxis(rows.reshape((n, *rest)), 0, d)
         return out
     places = np.arange(out.size).reshape(out.shape)[key]  # where each element of the result came from

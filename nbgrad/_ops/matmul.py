@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.op import composite, primitive
+from .._engine.op import composite, primitive, python_operator
 from .._engine.tensor import Tensor, wrap
 from .shape import _unsafe_view, broadcast_shape, t, transpose, unsqueeze
 
@@ -166,18 +166,14 @@ def _batched(self, other):
     return _unsafe_view(out, shape)
 
 
-def _operator(reflected):
-    def operate(self, other):
-        if isinstance(other, np.ndarray):
-            other = wrap(other)
-        elif not isinstance(other, Tensor):
-            return NotImplemented
-        return matmul(other, self) if reflected else matmul(self, other)
-
-    return operate
+def _matmul_operator(self, other):
+    """`@`, which also takes arrays."""
+    self, other = (wrap(t) if isinstance(t, np.ndarray) else t for t in (self, other))
+    return matmul(self, other)
 
 
-Tensor.__matmul__, Tensor.__rmatmul__ = _operator(False), _operator(True)
+Tensor.__matmul__ = python_operator(_matmul_operator, False)
+Tensor.__rmatmul__ = python_operator(_matmul_operator, True)
 composite("linalg.matmul", method=False, namespace=("linalg",))(lambda input, other: matmul(input, other)).__doc__ = matmul.__doc__
 
 

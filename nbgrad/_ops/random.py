@@ -11,7 +11,7 @@ import operator
 import numpy as np
 
 from .._engine import draws
-from .._engine.op import ALIASES, composite, plain, primitive
+from .._engine.op import ALIASES, composite, facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing
 from .creation import _made, check_options, like, numpy_type, sizes_of
@@ -217,7 +217,7 @@ def _normal_around(mean, std, *, generator=None):
     return drawn * std + mean
 
 
-@plain()
+@facade(method=False)
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Draw normal numbers with a mean and a standard deviation each, given as tensors, or with `size` all with the same."""
     check_options(device, layout, pin_memory)
@@ -242,13 +242,13 @@ def _bernoulli(self, *, generator=None):
     return draws.bernoulli(np.ascontiguousarray(self), generator=generator).reshape(self.shape).astype(self.dtype)
 
 
-@plain(method=True)
-def bernoulli(input, p=None, *, generator=None, out=None):
-    """Draw a 0 or 1 for each element of `input`, which is the probability of 1, or with the one probability `p`."""
+@facade()
+def bernoulli(self, p=None, *, generator=None, out=None):
+    """Draw a 0 or 1 for each element of `self`, which is the probability of 1, or with the one probability `p`."""
     if p is None:
-        drawn = _bernoulli.function(input, generator=generator)
+        drawn = _bernoulli.function(self, generator=generator)
     else:
-        drawn = wrap(like(input._array, np.zeros, input._array.dtype))
+        drawn = wrap(like(self._array, np.zeros, self._array.dtype))
         drawn.bernoulli_(p, generator=generator)
     return drawn if out is None else _made(drawn._array, out=out)
 

@@ -36,8 +36,8 @@ def _select_backward(self, shape, dim, index):
 
 
 @primitive(
-    "slice", vjp={"self": lambda grad, self_shape, dim, start, end, step: _slice_backward(grad, self_shape, dim, start, end, step)},
-    view=True, method=False, namespace=(),
+    "_slice", vjp={"self": lambda grad, self_shape, dim, start, end, step: _slice_backward(grad, self_shape, dim, start, end, step)},
+    view=True, method=False, namespace=(), node="SliceBackward0",
 )  # fmt: skip
 def slice_(self, dim=0, start=None, end=None, step=1):
     """Take every `step`-th slice of a dimension from `start` to, and without, `end`; a view."""

@@ -146,7 +146,7 @@ def flatten(self, start_dim=0, end_dim=-1):
 @composite()
 def ravel(self):
     """Join all dimensions into one."""
-    return self.contiguous().view((-1,)) if self._array.ndim != 1 else self.contiguous()
+    return self.contiguous().view((self._array.size,))
 
 
 @composite()

@@ -21,7 +21,7 @@ BOLD = 1.11
 GLYPHS = {"matmul": "@", "mm": "@", "mv": "@", "bmm": "@", "dot": "@", "add": "+", "sub": "−", "mul": "×", "div": "÷", "true_divide": "÷"}
 _SHORT = {
     "binary_cross_entropy_with_logits": "bce_with_logits", "binary_cross_entropy": "bce", "scaled_dot_product_attention": "attention",
-    "multilabel_soft_margin_loss": "soft_margin_loss",
+    "multilabel_soft_margin_loss": "soft_margin_loss", "__getitem__": "[ ]", "__setitem__": "[ ] =",
 }
 
 

@@ -93,6 +93,7 @@ class Recorder(Observer):
 
     def _drain(self):
         tape, self._tape, self._bytes = self._tape, [], 0
+        self._summaries = {}  # by id of the array: a gradient that passes through several nodes is read once; the tape keeps it alive
         for event in tape:
             self._HANDLERS[event[0]](self, *event[1:])
         for draft in self._drafts:
@@ -181,16 +182,24 @@ class Recorder(Observer):
     def _on_node(self, node, grads_in, grads_out):
         call, outputs, edges = self._call_of_node.get(node, (None, (), range(len(grads_out))))
         several = type(grads_in) is list
-        incoming = tuple(None if g is None else summarize(_array(g)) for g in (grads_in if several else (grads_in,)))
+        incoming = tuple(map(self._summary, grads_in if several else (grads_in,)))
         for id, g in zip(outputs, incoming):
             if g is not None:
                 self._drafts[int(id[1:])].grad = g
-        sent = [None if g is None else summarize(_array(g)) for g in grads_out]
+        sent = [*map(self._summary, grads_out)]
         outgoing = tuple(None if i is None else sent[i] for i in edges)
         self._step(node.name(), call, None, incoming, outgoing)
 
     def _on_leaf(self, leaf, grad):
-        self._step("AccumulateGrad", None, self._value_of(leaf).id, (summarize(_array(grad)),), ())
+        self._step("AccumulateGrad", None, self._value_of(leaf).id, (self._summary(grad),), ())
+
+    def _summary(self, g):
+        if g is None:
+            return None
+        found = self._summaries.get(id(g))
+        if found is None:
+            found = self._summaries[id(g)] = summarize(g._array if isinstance(g, Tensor) else g)
+        return found
 
     def _step(self, node, call, value, grads_in, grads_out):
         if len(self._steps) < MAX_STEPS:
@@ -227,8 +236,8 @@ class Recorder(Observer):
         tensor = draft.reference()
         newest = tensor is not None and self._known.get(id(tensor)) is draft
         name = names.get(id(tensor)) if newest else None
-        if name is None and call is not None and (scope_free := self._is_outermost(call, draft.id)):
-            name = scope_free and places.assigned_to(made_at)
+        if name is None and call is not None and self._is_outermost(call) and call["outputs"][0] == draft.id:
+            name = places.assigned_to(made_at)
         data, grad, kept = draft.data, draft.grad, False
         if newest:
             if data is None:
@@ -241,8 +250,8 @@ class Recorder(Observer):
         parameter = fields["is_leaf"] and fields["requires_grad"]
         return Value(id=draft.id, name=name, is_parameter=parameter, data=data, grad=grad, grad_kept=kept, place=places.place(made_at), **fields)
 
-    def _is_outermost(self, call, output):
-        """Whether this value is what its composite gave back, so that the assignment's name is this value's."""
+    def _is_outermost(self, call):
+        """Whether this call's result is what its composite gave back, so that the name it is assigned to is its name."""
         following = int(call["id"][1:]) + 1
         scope = call["scope"]
         if scope is None or following >= len(self._calls):
@@ -261,10 +270,6 @@ class Recorder(Observer):
     def nodes(self):
         """The nodes still alive: `{node: (call id, output value ids, ...)}`, weakly keyed."""
         return self._call_of_node
-
-
-def _array(g):
-    return g._array if isinstance(g, Tensor) else g
 
 
 def _name_of(op, in_place=False):

@@ -97,7 +97,9 @@ def _fit(graph, svg, arrays, max_bytes):
         else:
             left_out += 1
     if left_out:
-        notes.append(f"The elements of {left_out} tensor{'s were' if left_out > 1 else ' was'} left out: this file is limited in size.")
+        notes.append(
+            f"The elements of {left_out} tensor{'s were' if left_out > 1 else ' was'} left out: this file is limited in size."
+        )
     return kept, svg, tuple(notes)
 
 

@@ -176,18 +176,26 @@ class Graph:
 
 
 def _plain(thing):
-    if dataclasses.is_dataclass(thing):
-        out = {}
-        for f in dataclasses.fields(thing):
-            value = getattr(thing, f.name)
-            if f.name == "format" or f.default is dataclasses.MISSING or value != f.default or value is not f.default and value is True:
-                out[f.name] = _plain(value)
-        return out
-    if isinstance(thing, tuple):
+    kind = type(thing)
+    if kind is str or kind is int or kind is bool or thing is None:
+        return thing
+    if kind is float:
+        return thing if math.isfinite(thing) else str(thing)
+    if kind is tuple:
         return [_plain(x) for x in thing]
-    if isinstance(thing, float) and not math.isfinite(thing):
-        return str(thing)
-    return thing
+    out = {}
+    for name, default in _fields(kind):
+        value = getattr(thing, name)
+        if value is not default and (value != default or type(value) is not type(default)):
+            out[name] = _plain(value)
+    return out
+
+
+@functools.cache
+def _fields(cls):
+    """Names and defaults of a record's fields; a field without a default, and the format, is always written."""
+    always = object()
+    return [(f.name, always if f.default is dataclasses.MISSING or f.name == "format" else f.default) for f in dataclasses.fields(cls)]
 
 
 @functools.cache
@@ -281,7 +289,9 @@ def _index_by_identity(key):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Key:
+class Identity:
+    """A key for caches: the graph itself, not what it holds, which would take long to hash."""
+
     graph: Graph = field(repr=False)
 
     def __eq__(self, other):
@@ -293,4 +303,4 @@ class _Key:
 
 def _index(graph: Graph) -> dict:
     """Look-up tables of a graph, kept for the sixteen graphs used last (hashing ten thousand records each time would cost more)."""
-    return _index_by_identity(_Key(graph))
+    return _index_by_identity(Identity(graph))

@@ -11,7 +11,7 @@ from . import loops, transform
 from .dot import dot_text
 from .layout import lay_out
 from .picture import Picture, picture
-from .records import Graph
+from .records import Graph, Identity
 from .static import static_page
 from .svg import svg_text
 from .text import text_listing
@@ -60,6 +60,12 @@ def to_picture(graph: Graph, *, direction: str = "auto", values: bool = True, **
 
 def prepare(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes: int = 150, backward: str | None = None) -> Graph:
     """Focus and fold a graph until its picture has at most `max_nodes` nodes, or nothing is left to fold."""
+    return _prepared(Identity(graph), level, fold, max_nodes, backward)
+
+
+@functools.lru_cache(maxsize=4)  # text, picture and table of one graph ask for the same
+def _prepared(key, level, fold, max_nodes, backward):
+    graph = key.graph
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(map(repr, LEVELS))}, not {level!r}")
     if backward is not None:

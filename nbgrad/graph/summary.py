@@ -59,8 +59,8 @@ def _small(array):
     inf = len(numbers) - len(finite) - nan
     if not finite:
         return Summary(array.size, values, nan=nan, inf=inf)
-    mean = math.fsum(finite) / len(finite)
-    square = math.fsum((v - mean) ** 2 for v in finite) / len(finite) if len(finite) > 1 and mean * mean < 1e300 else 0.0
+    mean = sum(finite) / len(finite)
+    square = sum((v - mean) * (v - mean) for v in finite) / len(finite)
     norm = math.hypot(*finite)
     zeros = sum(v == 0 for v in finite)
     return Summary(array.size, values, mean, math.sqrt(square), min(finite), max(finite), norm, nan, inf, zeros)

@@ -194,7 +194,8 @@ def _bordered(graph, call, members, owner):
     outputs, roots, last = [], set(graph.roots), members[-1]
     for id in made:
         consumers = graph.consumers(id)
-        unused = not consumers and (graph.value(id).name is not None or id in last.outputs)
+        # of what nobody took, show what has a name and the last call's first output: others are an operator's own by-products
+        unused = not consumers and (graph.value(id).name is not None or id in last.outputs[:1])
         if id in roots or unused or any(c.id not in inside for c in consumers):
             outputs.append(id)
     if is_group(call):

@@ -7,7 +7,6 @@ a lesson runs as it stands. Called by users, by `%nbgrad_torch` and by tests. Kn
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
@@ -63,7 +62,7 @@ def _is_ours(module) -> bool:
     return getattr(module, "__name__", "").partition(".")[0] == OURS
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Answers for `torch` and what is under it, and says in one line what nbgrad does not have."""
 
     def find_spec(self, fullname, path=None, target=None):
@@ -84,7 +83,7 @@ def _refuse_unknown(rest, path):
         raise ModuleNotFoundError(missing(f"torch.{rest}", dir(parent)), name=f"torch.{rest}")
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     """Gives the module that exists already, or is imported now, under its real name."""
 
     def __init__(self, real):

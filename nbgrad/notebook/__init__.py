@@ -1,1 +1,1 @@
-"""The Jupyter side: the magic, the live explorer, and the extension's entry points. The only place for IPython and widgets."""
+"""The notebook layer: the only place for IPython, ipywidgets and anywidget."""

@@ -49,19 +49,26 @@ class ArrayRequests(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(self._answer)
 
-    def _answer(self, _widget, message, _buffers):
+    def _answer(self, asked, message, _buffers):
+        """Answer on the model that was asked: this one, or the view in a host that cannot find this one."""
         if not isinstance(message, dict):
             return
         if message.get("kind") == "hello":
-            self.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
+            asked.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
         elif message.get("kind") == "array":
             header, buffers, error = None, [], None
             try:
                 header, buffers = self._inspect(message)
             except Exception as fault:  # told to the reader; an unanswered request would only time out
                 error = f"{type(fault).__name__}: {fault}"
-            reply = {"kind": "array", "request": message.get("request"), "found": header is not None, "header": header, "error": error}
-            self.send(reply, buffers=buffers)
+            reply = {
+                "kind": "array",
+                "request": message.get("request"),
+                "found": header is not None,
+                "header": header,
+                "error": error,
+            }
+            asked.send(reply, buffers=buffers)
 
     def _inspect(self, message):
         which = message.get("which")
@@ -69,7 +76,9 @@ class ArrayRequests(anywidget.AnyWidget):
         if array is None:
             return None, []
         reduce = "mean" if message.get("reduce") == "mean" else "max_abs"
-        seen = inspect_array(array, _integers(message.get("index")), reduce=reduce, at=(_integers(message.get("at")) + [0, 0])[:2])
+        seen = inspect_array(
+            array, _integers(message.get("index")), reduce=reduce, at=(_integers(message.get("at")) + [0, 0])[:2]
+        )
         return seen.header, list(seen.buffers)
 
 
@@ -85,11 +94,15 @@ class GraphView(anywidget.AnyWidget):
     graph = traitlets.Unicode(help="The record, as `Graph.to_json` writes it.").tag(sync=True)
     svg = traitlets.Unicode(help="The picture, as the SVG renderer writes it.").tag(sync=True)
     selected = traitlets.Unicode(help="Id of the selected value or call, or ''; both ways.").tag(sync=True)
-    live = traitlets.Dict(help="Value id -> {'data', 'grad': summary or None, 'stamp'}: what differs from the record.").tag(sync=True)
+    live = traitlets.Dict(help="Value id -> {'data', 'grad': summary or None, 'stamp'}: what differs from the record.").tag(
+        sync=True
+    )
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
     key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)
-    requests = traitlets.Instance(ArrayRequests, help="The model that answers for arrays.").tag(sync=True, **ipywidgets.widget_serialization)
+    requests = traitlets.Instance(ArrayRequests, help="The model that answers for arrays.").tag(
+        sync=True, **ipywidgets.widget_serialization
+    )
 
     def __init__(self, graph: Graph, svg: str, source: Source | None = None, **traits):
         self._record = graph
@@ -130,8 +143,13 @@ class GraphView(anywidget.AnyWidget):
         if self._source is None:
             return
         self._pushed_at = time.monotonic()
+        try:
+            state = self._source.state()
+        except Exception as fault:  # the reader's cell must not fail for the picture beside it
+            self.status = f"not live any more: {type(fault).__name__}: {fault}"
+            return
         live = dict(self.live)
-        for id, now in self._source.state().items():
+        for id, now in state.items():
             fresh = {which: _plain(now.get(which)) for which in ("data", "grad")}
             if fresh != self._shown(id):
                 self._stamp += 1
@@ -195,7 +213,9 @@ def _plain(summary):
         return None
     plain = {f.name: getattr(summary, f.name) for f in fields(Summary)}
     plain = {name: [_finite(x) for x in value] if name == "values" else _finite(value) for name, value in plain.items()}
-    return {name: value for name, value in plain.items() if value not in (None, [], 0) or name == "size" or isinstance(value, float)}
+    return {
+        name: value for name, value in plain.items() if value not in (None, [], 0) or name == "size" or isinstance(value, float)
+    }
 
 
 def _finite(x):

@@ -83,7 +83,8 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
         save(graph, svg, path, options)
     folded = render.prepare(graph, **{k: v for k, v in options.of_picture().items() if k not in ("direction", "values")})
     page = static_page(folded, svg)
-    view = _view(graph, svg, recording, remember) if options.widget else None
+    shown = graph if len(graph.calls) <= MAX_SENT else folded  # the page gets what is drawn, not the ten thousand calls behind it
+    view = _view(shown, svg, recording, remember) if options.widget else None
     if view is None:
         display(Picture(graph, svg, text, page))
     else:
@@ -125,6 +126,7 @@ class Picture:
         return self._text
 
 
+MAX_SENT = 2000  # calls of a record that goes to the browser whole
 SUFFIXES = (".svg", ".dot", ".html", ".json", ".txt")
 
 

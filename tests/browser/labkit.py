@@ -68,7 +68,9 @@ class LabServer:
         self._write_settings()
         self.log = self.folder / "server.log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self._command(port), env=self._environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(
+                self._command(port), env=self._environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
         try:
             self._wait_until_up()
         except BaseException:
@@ -83,7 +85,12 @@ class LabServer:
             path.write_text(json.dumps(settings))
 
     def _environment(self):
-        names = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+        names = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "IPYTHONDIR": "ipython",
+        }
         folders = {}
         for name, folder in names.items():
             (self.folder / folder).mkdir()
@@ -143,7 +150,9 @@ class LabServer:
         client.start_channels()
         try:
             client.wait_for_ready(seconds)
-            reply = client.execute_interactive("", store_history=False, silent=True, user_expressions={"it": expression}, timeout=seconds)
+            reply = client.execute_interactive(
+                "", store_history=False, silent=True, user_expressions={"it": expression}, timeout=seconds
+            )
         finally:
             client.stop_channels()
         it = reply["content"]["user_expressions"]["it"]

@@ -146,9 +146,17 @@ def _edge(start, end, value, graph):
     grad = graph.value(value).grad
     if grad is None:
         return forward
-    middle = f'x="{x1 - 12}" y="{(y1 + y2) / 2}" text-anchor="end"' if down else f'x="{(x1 + x2) / 2}" y="{y1 + 28}" text-anchor="middle"'
+    middle = (
+        f'x="{x1 - 12}" y="{(y1 + y2) / 2}" text-anchor="end"'
+        if down
+        else f'x="{(x1 + x2) / 2}" y="{y1 + 28}" text-anchor="middle"'
+    )
     line = f"M{x2 - 6} {y2}L{x1 - 6} {y1 + 8}" if down else f"M{x2} {y2 + 8}L{x1 + 8} {y1 + 8}"
-    tip = f"M{x1 - 10} {y1 + 9}L{x1 - 2} {y1 + 9}L{x1 - 6} {y1 + 1}Z" if down else f"M{x1 + 9} {y1 + 4}L{x1 + 9} {y1 + 12}L{x1 + 1} {y1 + 8}Z"
+    tip = (
+        f"M{x1 - 10} {y1 + 9}L{x1 - 2} {y1 + 9}L{x1 - 6} {y1 + 1}Z"
+        if down
+        else f"M{x1 + 9} {y1 + 4}L{x1 + 9} {y1 + 12}L{x1 + 1} {y1 + 8}Z"
+    )
     return forward + (
         f'<g class="nb-back" data-from="{end}" data-to="{start}" data-value="{value}"><path class="s-grad" d="{line}" fill="none" '
         f'stroke-width="2" stroke-dasharray="5 3.5"/><path class="f-grad" d="{tip}"/></g>'
@@ -165,11 +173,17 @@ def _node(id, graph):
         texts = f'<text x="{x}" y="{y + 4}" text-anchor="middle"><tspan class="f-op-ink">{_GLYPHS[id]}</tspan></text>'
         return f'<g class="nb-node nb-op" data-id="{id}" data-call="{id}" tabindex="-1" aria-label="{about}"><title>{about}</title>{shape}{texts}</g>'
     value = graph.value(id)
-    style = {"input": 'stroke-dasharray="5 4"', "parameter": 'rx="10" stroke-width="2"', "root": 'rx="12" stroke-width="2.5"'}.get(kind, 'rx="10"')
+    style = {
+        "input": 'stroke-dasharray="5 4"',
+        "parameter": 'rx="10" stroke-width="2"',
+        "root": 'rx="12" stroke-width="2.5"',
+    }.get(kind, 'rx="10"')
     name, data = html.escape(value.name), value.data
     numbers = " ".join(f"{v:.3g}" for v in data.values) if data.values else f"μ {data.mean:.2f} σ {data.std:.2f}"
     left = x - w + 12
-    lines = [f'<tspan class="f-ink" font-weight="bold">{name}</tspan> <tspan class="f-muted" font-size="11">{html.escape(str(value.shape))}</tspan>']
+    lines = [
+        f'<tspan class="f-ink" font-weight="bold">{name}</tspan> <tspan class="f-muted" font-size="11">{html.escape(str(value.shape))}</tspan>'
+    ]
     lines.append(f'<tspan class="f-muted" font-size="12">{numbers}</tspan>')
     texts = "".join(f'<text x="{left}" y="{y - 12 + 19 * n}">{line}</text>' for n, line in enumerate(lines))
     if kind != "input":
@@ -201,7 +215,10 @@ class LessonSource:
         return self.arrays.get(value_id, {}).get(which)
 
     def state(self):
-        return {id: {which: summarize(a) for which, a in sides.items() if id in ("t0", "t1", "t2", "t3") or which == "data"} for id, sides in self.arrays.items()}
+        return {
+            id: {which: summarize(a) for which, a in sides.items() if id in ("t0", "t1", "t2", "t3") or which == "data"}
+            for id, sides in self.arrays.items()
+        }
 
 
 def with_large_values(graph: Graph) -> tuple[Graph, dict]:

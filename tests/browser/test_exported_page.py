@@ -33,7 +33,9 @@ def opened(page, tmp_path):
 
 
 def plain(arrays):
-    return {id: {which: inspect_array(a).to_plain() for which, a in sides.items() if a is not None} for id, sides in arrays.items()}
+    return {
+        id: {which: inspect_array(a).to_plain() for which, a in sides.items() if a is not None} for id, sides in arrays.items()
+    }
 
 
 def test_page_is_interactive_from_disk(opened):

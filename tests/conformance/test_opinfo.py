@@ -20,7 +20,7 @@ import nbgrad  # noqa: E402
 
 pytestmark = [pytest.mark.conformance, pytest.mark.filterwarnings("ignore")]
 
-AT_LEAST = {"float64": 150, "float32": 150}  # operators that pass; raise it when more do
+AT_LEAST = {"float64": 350, "float32": 350}  # operators that pass; raise it when more do
 SAMPLES = 10  # of each operator
 TOLERANCE = {"float64": 1e-7, "float32": 2e-3}
 # Samples of size 10,000 go through exp here: PyTorch's own float32 gradient is half a percent off.
@@ -151,7 +151,7 @@ def judge(info, function, dtype_name):
             mine = flat(function(first, *args, **kwargs))
             if len(mine) != len(theirs):
                 raise Wrong(f"{len(mine)} results instead of {len(theirs)}")
-            if not UNPREDICTABLE.match(info.name.rpartition(".")[2]):
+            if not UNPREDICTABLE.match(info.name.rpartition(".")[2]) and not sample.kwargs.get("dropout_p"):
                 for i, (a, b) in enumerate(zip(theirs, mine)):
                     compare(f"result {i}", a, b, tolerance)
                 listed = [flat([g[0], g[1], list(g[2].values())]) for g in (given, mine_given)]

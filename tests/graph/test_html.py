@@ -40,7 +40,9 @@ def test_names_cannot_leave_their_place(name):
 
 def test_nothing_is_fetched_and_only_the_one_script_may_run():
     page = to_html(graph(), SVG)
-    assert not re.search(r'(?:src|href)="(?!data:)', page) and "url(" not in explorer_style() and "@import" not in explorer_style()
+    assert (
+        not re.search(r'(?:src|href)="(?!data:)', page) and "url(" not in explorer_style() and "@import" not in explorer_style()
+    )
     script = re.search(r'<script type="module">(.*)</script>', page, re.S)[1]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'" in page

@@ -5,12 +5,30 @@
 
 const SCALES = {
   light: {
-    zero: [246, 246, 244], negative: [[184, 148, 212], [94, 38, 133]], positive: [[132, 196, 150], [16, 104, 52]],
-    nan: [164, 14, 107], ink: ["#000000", "#ffffff"],
+    zero: [246, 246, 244],
+    negative: [
+      [184, 148, 212],
+      [94, 38, 133],
+    ],
+    positive: [
+      [132, 196, 150],
+      [16, 104, 52],
+    ],
+    nan: [164, 14, 107],
+    ink: ["#000000", "#ffffff"],
   },
   dark: {
-    zero: [32, 38, 45], negative: [[112, 72, 142], [208, 162, 238]], positive: [[38, 106, 66], [108, 212, 144]],
-    nan: [255, 122, 198], ink: ["#000000", "#ffffff"],
+    zero: [32, 38, 45],
+    negative: [
+      [112, 72, 142],
+      [208, 162, 238],
+    ],
+    positive: [
+      [38, 106, 66],
+      [108, 212, 144],
+    ],
+    nan: [255, 122, 198],
+    ink: ["#000000", "#ffffff"],
   },
 };
 
@@ -34,7 +52,10 @@ export function colourOf(value, limit, theme) {
   return /** @type {any} */ (stops[low].map((from, i) => Math.round(from + (stops[low + 1][i] - from) * (place - low))));
 }
 
-/** Text that reads on a colour: of black and white, one always has at least 4.5:1. @param {[number, number, number]} rgb @param {"light" | "dark"} theme */
+/**
+ * Text that reads on a colour: of black and white, one always has at least 4.5:1.
+ * @param {[number, number, number]} rgb @param {"light" | "dark"} theme
+ */
 export function inkOn(rgb, theme) {
   const [dark, light] = SCALES[theme].ink;
   return contrast(rgb, dark) >= contrast(rgb, light) ? dark : light;

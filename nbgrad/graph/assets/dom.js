@@ -13,7 +13,11 @@ export function element(tag, properties = {}, ...children) {
   return fill(document.createElement(tag), properties, children);
 }
 
-/** The same in the SVG namespace. @param {string} tag @param {Record<string, any>} properties @param {...(Node | string)} children @returns {any} */
+/**
+ * The same in the SVG namespace.
+ * @param {string} tag @param {Record<string, any>} [properties] @param {...(Node | string | null | undefined | false)} children
+ * @returns {any}
+ */
 export function svgElement(tag, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
@@ -57,7 +61,17 @@ export function parsePicture(text) {
 }
 
 const FORBIDDEN = new Set([
-  "script", "foreignobject", "iframe", "object", "embed", "audio", "video", "animate", "set", "animatetransform", "animatemotion",
+  "script",
+  "foreignobject",
+  "iframe",
+  "object",
+  "embed",
+  "audio",
+  "video",
+  "animate",
+  "set",
+  "animatetransform",
+  "animatemotion",
 ]);
 
 /** Call `work` once per frame at most, however often it is asked for. @param {() => void} work */

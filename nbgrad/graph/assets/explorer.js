@@ -23,12 +23,19 @@ export class Explorer {
     this.selected = "";
     const order = new Map([...this.record.calls.keys(), ...this.record.values.keys()].map((id) => [id, this.rankOf(id)]));
     this.picture = new Picture({
-      text: host.svg, label: (id) => this.record.describe(id, this.live[id]), order: (id) => order.get(id) ?? 0,
+      text: host.svg,
+      label: (id) => this.record.describe(id, this.live[id]),
+      order: (id) => order.get(id) ?? 0,
       onSelect: (id) => this.choose(id),
     });
     this.inspector = new Inspector({
-      record: this.record, state: (id) => this.live[id], backwardSeen: () => this.backwardSeen(), theme: () => this.theme.name,
-      onSelect: (id) => this.choose(id), inspect: host.inspect, noElements: host.noElements,
+      record: this.record,
+      state: (id) => this.live[id],
+      backwardSeen: () => this.backwardSeen(),
+      theme: () => this.theme.name,
+      onSelect: (id) => this.choose(id),
+      inspect: host.inspect,
+      noElements: host.noElements,
     });
     this.element = this.build();
     this.theme = followTheme(this.element, host.theme, () => this.inspector.refresh());
@@ -50,28 +57,64 @@ export class Explorer {
 
   build() {
     this.search = element("input", {
-      type: "search", placeholder: "Search  /", "aria-label": "Search tensors and operators", dataset: { testid: "search" },
-      oninput: () => this.find(), onkeydown: (event) => this.searchKey(event),
+      type: "search",
+      placeholder: "Search  /",
+      "aria-label": "Search tensors and operators",
+      dataset: { testid: "search" },
+      oninput: () => this.find(),
+      onkeydown: (event) => this.searchKey(event),
     });
     this.found = element("span", { class: "nbx-quiet nbx-found-count" });
-    this.backward = element("button", {
-      type: "button", "aria-pressed": "false", title: "Show gradients flowing back", dataset: { testid: "backward" },
-      onclick: () => this.showBackward(this.backward.getAttribute("aria-pressed") !== "true"),
-    }, element("span", { class: "nbx-swatch" }), "backward");
+    this.backward = element(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": "false",
+        title: "Show gradients flowing back",
+        dataset: { testid: "backward" },
+        onclick: () => this.showBackward(this.backward.getAttribute("aria-pressed") !== "true"),
+      },
+      element("span", { class: "nbx-swatch" }),
+      "backward",
+    );
     this.status = element("span", { class: "nbx-status nbx-quiet" });
-    this.announcer = element("div", { class: "nbx-hidden", role: "status", "aria-live": "polite", dataset: { testid: "announcer" } });
-    const button = (label, text, work) => element("button", { type: "button", title: label, "aria-label": label, onclick: work }, text);
-    const toolbar = element("div", { class: "nbx-toolbar", role: "toolbar", "aria-label": "Graph view" },
-      element("span", { class: "nbx-buttons" },
+    this.announcer = element("div", {
+      class: "nbx-hidden",
+      role: "status",
+      "aria-live": "polite",
+      dataset: { testid: "announcer" },
+    });
+    const button = (label, text, work) =>
+      element("button", { type: "button", title: label, "aria-label": label, onclick: work }, text);
+    const toolbar = element(
+      "div",
+      { class: "nbx-toolbar", role: "toolbar", "aria-label": "Graph view" },
+      element(
+        "span",
+        { class: "nbx-buttons" },
         button("Zoom out (−)", "−", () => this.picture.zoom(1 / 1.25)),
         button("Fit the graph (0)", "Fit", () => this.picture.fit()),
-        button("Zoom in (+)", "+", () => this.picture.zoom(1.25))),
-      this.backward, this.status, this.found, this.search);
-    return element("div", {
-      class: "nbx", role: "region", "aria-label": "Computation graph explorer", dataset: { testid: "explorer" },
-      "data-lm-suppress-shortcuts": "true", // or JupyterLab takes `0 0` for "restart the kernel"
-      onkeydown: (event) => this.key(event),
-    }, toolbar, element("div", { class: "nbx-body" }, this.picture.element, this.inspector.element), this.announcer);
+        button("Zoom in (+)", "+", () => this.picture.zoom(1.25)),
+      ),
+      this.backward,
+      this.status,
+      this.found,
+      this.search,
+    );
+    return element(
+      "div",
+      {
+        class: "nbx",
+        role: "region",
+        "aria-label": "Computation graph explorer",
+        dataset: { testid: "explorer" },
+        "data-lm-suppress-shortcuts": "true", // or JupyterLab takes `0 0` for "restart the kernel"
+        onkeydown: (event) => this.key(event),
+      },
+      toolbar,
+      element("div", { class: "nbx-body" }, this.picture.element, this.inspector.element),
+      this.announcer,
+    );
   }
 
   /** Beside each other where there is room, else the inspector below; below too where a long graph would shrink beyond reading. */
@@ -111,7 +154,9 @@ export class Explorer {
     const wanted = this.search.value.trim().toLowerCase();
     const matches = wanted === "" ? null : (id) => this.searchText(id, wanted.length > 2).includes(wanted);
     this.picture.highlight(matches);
-    this.hits = matches ? [...new Set(this.picture.nodes.map((n) => n.getAttribute("data-value") || n.getAttribute("data-id")))].filter(matches) : [];
+    this.hits = matches
+      ? [...new Set(this.picture.nodes.map((n) => n.getAttribute("data-value") || n.getAttribute("data-id")))].filter(matches)
+      : [];
     this.found.textContent = matches ? plural(this.hits.length, "match").replace("matchs", "matches") : "";
   }
 
@@ -142,8 +187,12 @@ export class Explorer {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     const actions = {
-      "/": () => this.search.focus(), Escape: () => this.choose(""), "+": () => this.picture.zoom(1.25), "=": () => this.picture.zoom(1.25),
-      "-": () => this.picture.zoom(1 / 1.25), 0: () => this.picture.fit(),
+      "/": () => this.search.focus(),
+      Escape: () => this.choose(""),
+      "+": () => this.picture.zoom(1.25),
+      "=": () => this.picture.zoom(1.25),
+      "-": () => this.picture.zoom(1 / 1.25),
+      0: () => this.picture.fit(),
     };
     event.stopPropagation(); // the notebook has its own meaning for single keys
     if (typing || !actions[event.key]) return;
@@ -184,14 +233,20 @@ export class Explorer {
     const few = values.length > 0 && values.length <= 4 && values.length === grad.size && !grad.nan && !grad.inf;
     const norm = this.record.normOf(grad);
     const elements = few && `∂ ${values.map((x) => formatBrief(/** @type {any} */ (x))).join(" ")}`;
-    const texts = !grad ? ["∂ –"] : [elements, typeof norm === "number" && `∂ ‖g‖ ${formatBrief(norm)}`, `∂ ${formatBrief(norm)}`];
+    const texts = !grad
+      ? ["∂ –"]
+      : [elements, typeof norm === "number" && `∂ ‖g‖ ${formatBrief(norm)}`, `∂ ${formatBrief(norm)}`];
     this.picture.setGradient(id, texts.filter(Boolean), norm);
   }
 
   announceChange(changed, before) {
     const has = (id, state) => Boolean(this.record.gradOf(this.record.values.get(id), state).grad);
     const had = (id) => has(id, before[id]);
-    const names = (ids) => ids.slice(0, 4).map((id) => this.record.label(id)).join(", ") + (ids.length > 4 ? ` and ${ids.length - 4} more` : "");
+    const names = (ids) =>
+      ids
+        .slice(0, 4)
+        .map((id) => this.record.label(id))
+        .join(", ") + (ids.length > 4 ? ` and ${ids.length - 4} more` : "");
     const came = changed.filter((id) => has(id, this.live[id]) && !had(id));
     const gone = changed.filter((id) => !has(id, this.live[id]) && had(id));
     const chosen = this.live[this.selected]?.grad;

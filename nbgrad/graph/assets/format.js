@@ -28,7 +28,9 @@ export function formatBrief(x) {
   const size = Math.abs(value);
   if (!Number.isFinite(value) || (value !== 0 && (size < 1e-3 || size >= 1e6))) {
     const [mantissa, exponent] = value.toExponential(2).split("e");
-    return Number.isFinite(value) ? `${mantissa.replace(/\.?0+$/, "")}e${Number(exponent)}`.replace(/-/g, MINUS) : formatNumber(x);
+    return Number.isFinite(value)
+      ? `${mantissa.replace(/\.?0+$/, "")}e${Number(exponent)}`.replace(/-/g, MINUS)
+      : formatNumber(x);
   }
   const rounded = Number(value.toPrecision(3));
   const digits = Math.max(0, 2 - (rounded ? Math.floor(Math.log10(Math.abs(rounded))) : 0));

@@ -9,6 +9,8 @@ const MOST_NUMBERS = 64;
 const MOST_COLUMNS = 8; // of numbers side by side
 const HEIGHT = 200;
 const CELL = 26;
+const MOST_SPOTS = 400;
+const SPOT = 3.5; // radius
 
 /**
  * @typedef {{ theme: () => "light" | "dark", name: string, onPoint: (row: number, column: number) => void, onLeave: () => void,
@@ -60,13 +62,27 @@ export class Heatmap {
     const theme = this.options.theme();
     const many = tile.columns > 1 && tile.rows > 1;
     const head = many
-      ? element("tr", {}, element("td"), ...Array.from({ length: tile.columns }, (_, j) => element("th", { scope: "col" }, String(j))))
+      ? element(
+          "tr",
+          {},
+          element("td"),
+          ...Array.from({ length: tile.columns }, (_, j) => element("th", { scope: "col" }, String(j))),
+        )
       : null;
     const rows = Array.from({ length: tile.rows }, (_, i) =>
-      element("tr", {}, many && element("th", { scope: "row" }, String(i)),
-        ...Array.from({ length: tile.columns }, (_, j) => this.makeCell(seen, i, j, theme))));
-    return element("table", { class: "nbx-numbers", "aria-label": this.options.name, onpointerleave: () => this.options.onLeave() },
-      head && element("thead", {}, head), element("tbody", {}, ...rows));
+      element(
+        "tr",
+        {},
+        many && element("th", { scope: "row" }, String(i)),
+        ...Array.from({ length: tile.columns }, (_, j) => this.makeCell(seen, i, j, theme)),
+      ),
+    );
+    return element(
+      "table",
+      { class: "nbx-numbers", "aria-label": this.options.name, onpointerleave: () => this.options.onLeave() },
+      head && element("thead", {}, head),
+      element("tbody", {}, ...rows),
+    );
   }
 
   makeCell(seen, i, j, theme) {
@@ -84,7 +100,9 @@ export class Heatmap {
 
   makeCanvas() {
     this.canvas = element("canvas", {
-      class: "nbx-canvas", tabindex: 0, role: "img",
+      class: "nbx-canvas",
+      tabindex: 0,
+      role: "img",
       onpointermove: (event) => this.pointAt(event),
       onpointerleave: () => this.options.onLeave(),
       onclick: (event) => {
@@ -128,7 +146,8 @@ export class Heatmap {
     const { rows = 0, columns = 0 } = this.seen?.tile ?? {};
     this.cursor = cursor && cursor[0] < rows && cursor[1] < columns ? cursor : null;
     for (const cell of this.body.querySelectorAll("td.nbx-pointed")) cell.classList.remove("nbx-pointed");
-    if (this.cursor && !this.canvas) this.body.querySelector(`td[data-cell="${this.cursor.join(",")}"]`)?.classList.add("nbx-pointed");
+    if (this.cursor && !this.canvas)
+      this.body.querySelector(`td[data-cell="${this.cursor.join(",")}"]`)?.classList.add("nbx-pointed");
     if (this.canvas) this.draw();
     this.readCursor();
   }
@@ -140,7 +159,8 @@ export class Heatmap {
   readAt(row, column) {
     const { tile, of } = this.seen;
     const value = formatNumber(tile.data[row * tile.columns + column]);
-    const how = tile.reduce === "exact" ? (of === "magnitude" ? " magnitude" : "") : tile.reduce === "mean" ? " mean" : " largest";
+    const how =
+      tile.reduce === "exact" ? (of === "magnitude" ? " magnitude" : "") : tile.reduce === "mean" ? " mean" : " largest";
     return `${cellIndex(this.seen, row, column)}${how} = ${value}`;
   }
 
@@ -152,7 +172,11 @@ export class Heatmap {
     const block = `${tile.block_rows} × ${tile.block_columns}`;
     const how = tile.reduce === "mean" ? `each cell: mean of ${block}` : `each cell: largest magnitude of ${block}`;
     const notes = [tile.reduce !== "exact" && how, of === "magnitude" && "magnitude |z|"].filter(Boolean).join(" · ");
-    this.legend.replaceChildren(bar, element("div", { class: "nbx-ends" }, ...ends), notes && element("div", { class: "nbx-quiet" }, notes));
+    this.legend.replaceChildren(
+      bar,
+      element("div", { class: "nbx-ends" }, ...ends),
+      notes && element("div", { class: "nbx-quiet" }, notes),
+    );
   }
 
   paint() {
@@ -168,7 +192,10 @@ export class Heatmap {
     const ratio = globalThis.devicePixelRatio || 1;
     Object.assign(this.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
-    this.canvas.setAttribute("aria-label", `${this.options.name}: heatmap of ${tile.full_rows} rows and ${tile.full_columns} columns`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this.options.name}: heatmap of ${tile.full_rows} rows and ${tile.full_columns} columns`,
+    );
     const pen = this.canvas.getContext("2d");
     pen.imageSmoothingEnabled = false;
     pen.drawImage(rasterize(tile, this.options.theme()), 0, 0, this.canvas.width, this.canvas.height);
@@ -176,26 +203,38 @@ export class Heatmap {
     if (this.cursor) this.outline(pen, tile, ratio);
   }
 
+  /** NaN and Inf get a hatch; in a map of tiny cells, where a few would be lost, a spot that can be seen. */
   hatchMissing(pen, tile) {
+    const missing = [...tile.data.keys()].filter((k) => !Number.isFinite(tile.data[k]));
     const [w, h] = [this.canvas.width / tile.columns, this.canvas.height / tile.rows];
-    if (w < 5 || h < 5) return;
-    pen.strokeStyle = `rgb(${scaleOf(this.options.theme()).zero.join(" ")})`;
+    const scale = scaleOf(this.options.theme());
+    const tiny = w < 5 || h < 5;
+    if (tiny && missing.length > MOST_SPOTS) return;
+    pen.strokeStyle = `rgb(${scale.zero.join(" ")})`;
+    pen.fillStyle = `rgb(${scale.nan.join(" ")})`;
     pen.lineWidth = 1.5;
-    tile.data.forEach((x, k) => {
-      if (Number.isFinite(x)) return;
+    for (const k of missing) {
       const [left, top] = [(k % tile.columns) * w, Math.floor(k / tile.columns) * h];
       pen.beginPath();
-      pen.moveTo(left, top + h);
-      pen.lineTo(left + w, top);
+      if (tiny) {
+        pen.arc(left + w / 2, top + h / 2, SPOT * (globalThis.devicePixelRatio || 1), 0, 7);
+        pen.fill();
+      } else {
+        pen.moveTo(left, top + h);
+        pen.lineTo(left + w, top);
+      }
       pen.stroke();
-    });
+    }
   }
 
   outline(pen, tile, ratio) {
     const [w, h] = [this.canvas.width / tile.columns, this.canvas.height / tile.rows];
     const [row, column] = this.cursor;
     const [dark, light] = scaleOf(this.options.theme()).ink;
-    for (const [colour, grow] of /** @type {[string, number][]} */ ([[light, 2], [dark, 1]])) {
+    for (const [colour, grow] of /** @type {[string, number][]} */ ([
+      [light, 2],
+      [dark, 1],
+    ])) {
       pen.strokeStyle = colour;
       pen.lineWidth = ratio;
       const edge = grow * ratio;

@@ -45,7 +45,12 @@ export function fromPlain(plain) {
  */
 export function fromSummary(shape, dtype, summary, index = []) {
   const values = summary?.values ?? [];
-  if (!summary || !values.length || values.length !== summary.size || values.some((x) => typeof x === "string" && isNaN(toNumber(x)) && x !== "nan"))
+  if (
+    !summary ||
+    !values.length ||
+    values.length !== summary.size ||
+    values.some((x) => typeof x === "string" && isNaN(toNumber(x)) && x !== "nan")
+  )
     return null;
   const [rows, columns] = [1, 1, ...shape].slice(-2);
   const leading = shape.slice(0, -2);
@@ -56,13 +61,21 @@ export function fromSummary(shape, dtype, summary, index = []) {
   const finite = [...numbers].filter(Number.isFinite);
   const whole = { rows, columns, full_rows: rows, full_columns: columns, block_rows: 1, block_columns: 1 };
   return {
-    shape, dtype, of: "value", index: at, stats: summary, histogram: null,
+    shape,
+    dtype,
+    of: "value",
+    index: at,
+    stats: summary,
+    histogram: null,
     tile: { ...whole, reduce: "exact", limit: Math.max(0, ...finite.map(Math.abs)), data },
     window: { row: 0, column: 0, rows, columns, text: null, data },
   };
 }
 
-/** The element or block under a cell of the tile, in words of the whole array. @param {Inspection} seen @param {number} row @param {number} column */
+/**
+ * The element or block under a cell of the tile, as an index into the whole array.
+ * @param {Inspection} seen @param {number} row @param {number} column
+ */
 export function cellIndex(seen, row, column) {
   const { tile } = seen;
   const span = (i, block, full) => (block === 1 ? String(i) : `${i * block}:${Math.min((i + 1) * block, full)}`);

@@ -18,7 +18,12 @@ export class Inspector {
   /** @param {InspectorOptions} options */
   constructor(options) {
     this.options = options;
-    this.element = element("section", { class: "nbx-inspector", "aria-label": "Inspector", tabindex: 0, dataset: { testid: "inspector" } });
+    this.element = element("section", {
+      class: "nbx-inspector",
+      "aria-label": "Inspector",
+      tabindex: 0,
+      dataset: { testid: "inspector" },
+    });
     /** @type {Pane[]} */
     this.panes = [];
     this.id = "";
@@ -51,44 +56,74 @@ export class Inspector {
     const users = record.users.get(value.id) ?? [];
     const facts = [
       ["made at", placeParts(value.place)],
-      ["by", producer && [this.link(producer.id, opName(producer)), producer.node && element("span", { class: "nbx-quiet" }, producer.node)]],
+      [
+        "by",
+        producer && [
+          this.link(producer.id, opName(producer)),
+          producer.node && element("span", { class: "nbx-quiet" }, producer.node),
+        ],
+      ],
       ["formula", producer?.formulas.length && producer.formulas.map(formulaLine)],
       ["used by", users.length && users.slice(0, 12).map((call) => this.link(call.id, opName(call)))],
       ["version", value.version > 0 && [`${value.version}, changed in place`]],
     ];
-    this.panes = /** @type {const} */ (["data", "grad"]).map((which) => new Pane({
-      which, theme: this.options.theme,
-      onPoint: (cell) => this.panes.forEach((pane) => pane.point(cell)),
-      onPick: (row, column) => this.pick(row, column),
-      onReduce: (reduce) => this.look({ reduce }),
-    }));
-    return [this.heading(record.label(value.id), value), factList(facts), this.sliders(value),
-      element("div", { class: "nbx-panes" }, ...this.panes.map((pane) => pane.element))];
+    this.panes = /** @type {const} */ (["data", "grad"]).map(
+      (which) =>
+        new Pane({
+          which,
+          theme: this.options.theme,
+          onPoint: (cell) => this.panes.forEach((pane) => pane.point(cell)),
+          onPick: (row, column) => this.pick(row, column),
+          onReduce: (reduce) => this.look({ reduce }),
+        }),
+    );
+    return [
+      this.heading(record.label(value.id), value),
+      factList(facts),
+      this.sliders(value),
+      element("div", { class: "nbx-panes" }, ...this.panes.map((pane) => pane.element)),
+    ];
   }
 
   heading(label, value) {
     const flags = [value.is_parameter && "parameter", value.is_leaf && "leaf", value.requires_grad && "requires_grad"];
-    return element("header", { class: "nbx-heading" },
+    return element(
+      "header",
+      { class: "nbx-heading" },
       element("h2", { class: value.name ? null : "nbx-unnamed" }, label),
       element("span", { class: "nbx-shape" }, formatShape(value.shape)),
       element("span", { class: "nbx-quiet" }, value.dtype),
-      element("span", { class: "nbx-flags" }, ...flags.filter(Boolean).map((flag) =>
-        element("span", { class: `nbx-flag nbx-flag-${flag}` }, flag))));
+      element(
+        "span",
+        { class: "nbx-flags" },
+        ...flags.filter(Boolean).map((flag) => element("span", { class: `nbx-flag nbx-flag-${flag}` }, flag)),
+      ),
+    );
   }
 
   sliders(value) {
     const leading = value.shape.slice(0, -2);
     if (!leading.length || value.shape.includes(0)) return "";
     this.view.index = leading.map(() => 0);
-    return element("div", { class: "nbx-sliders" }, ...leading.map((size, dim) => {
-      const shown = element("output", {}, `0 / ${size - 1}`);
-      const slider = element("input", { type: "range", min: 0, max: size - 1, value: 0, "aria-label": `index in dimension ${dim}` });
-      slider.addEventListener("input", () => {
-        shown.textContent = `${slider.value} / ${size - 1}`;
-        this.look({ index: this.view.index.map((old, i) => (i === dim ? Number(slider.value) : old)) });
-      });
-      return element("label", {}, element("span", {}, `dim ${dim}`), slider, shown);
-    }));
+    return element(
+      "div",
+      { class: "nbx-sliders" },
+      ...leading.map((size, dim) => {
+        const shown = element("output", {}, `0 / ${size - 1}`);
+        const slider = element("input", {
+          type: "range",
+          min: 0,
+          max: size - 1,
+          value: 0,
+          "aria-label": `index in dimension ${dim}`,
+        });
+        slider.addEventListener("input", () => {
+          shown.textContent = `${slider.value} / ${size - 1}`;
+          this.look({ index: this.view.index.map((old, i) => (i === dim ? Number(slider.value) : old)) });
+        });
+        return element("label", {}, element("span", {}, `dim ${dim}`), slider, shown);
+      }),
+    );
   }
 
   look(change) {
@@ -97,8 +132,9 @@ export class Inspector {
   }
 
   pick(row, column) {
-    const tile = this.panes.map((pane) => pane.heatmap.seen?.tile).find(Boolean);
-    if (!tile || tile.reduce === "exact") return;
+    const seen = this.panes.map((pane) => pane.heatmap.seen).find(Boolean);
+    if (!seen || seen.fixed || seen.tile.reduce === "exact") return;
+    const { tile } = seen;
     for (const pane of this.panes) pane.windowOpen = true;
     this.look({ at: [row * tile.block_rows + (tile.block_rows >> 1), column * tile.block_columns + (tile.block_columns >> 1)] });
   }
@@ -186,9 +222,13 @@ export class Inspector {
       ["raised", call.error && [element("span", { class: "nbx-bad" }, call.error)]],
     ];
     return [
-      element("header", { class: "nbx-heading" }, element("h2", {}, opName(call)),
+      element(
+        "header",
+        { class: "nbx-heading" },
+        element("h2", {}, opName(call)),
         element("span", { class: "nbx-quiet" }, call.node ?? "not recorded for backward"),
-        element("span", { class: "nbx-flags" }, ...flags.map((flag) => element("span", { class: "nbx-flag" }, flag)))),
+        element("span", { class: "nbx-flags" }, ...flags.map((flag) => element("span", { class: "nbx-flag" }, flag))),
+      ),
       factList(facts),
     ];
   }
@@ -197,9 +237,13 @@ export class Inspector {
     const { record } = this.options;
     const rows = ids.map((id) => {
       const value = record.values.get(id);
-      return element("tr", {}, element("td", {}, this.link(id, record.label(id))),
+      return element(
+        "tr",
+        {},
+        element("td", {}, this.link(id, record.label(id))),
         element("td", { class: "nbx-quiet" }, value ? formatShape(value.shape) : ""),
-        element("td", { class: "nbx-grad-ink", dataset: { norm: id } }, this.gradientText(id)));
+        element("td", { class: "nbx-grad-ink", dataset: { norm: id } }, this.gradientText(id)),
+      );
     });
     return element("table", { class: "nbx-values" }, element("tbody", {}, ...rows));
   }
@@ -216,14 +260,26 @@ export class Inspector {
   stepLines(call) {
     const norms = (grads) => (grads ?? []).map((grad) => formatNumber(this.options.record.normOf(grad))).join(", ");
     const steps = this.options.record.steps.filter((step) => step.call === call.id).slice(0, 8);
-    return steps.length && steps.map((step) =>
-      element("div", {}, `step ${step.order}`, element("span", { class: "nbx-grad-ink" },
-        `  ‖∂‖ ${norms(step.grads_in)} → ${norms(step.grads_out)}`)));
+    return (
+      steps.length &&
+      steps.map((step) =>
+        element(
+          "div",
+          {},
+          `step ${step.order}`,
+          element("span", { class: "nbx-grad-ink" }, `  ‖∂‖ ${norms(step.grads_in)} → ${norms(step.grads_out)}`),
+        ),
+      )
+    );
   }
 
   scopePath(id) {
     const names = [];
-    for (let scope = this.options.record.scopes.get(id); scope && names.length < 20; scope = this.options.record.scopes.get(scope.parent))
+    for (
+      let scope = this.options.record.scopes.get(id);
+      scope && names.length < 20;
+      scope = this.options.record.scopes.get(scope.parent)
+    )
       names.unshift(oneLine(scope.name));
     return names.join(" › ");
   }
@@ -238,12 +294,18 @@ export class Inspector {
     const facts = [
       ["tensors", [String(values.length)]],
       ["operators", [String(record.calls.size)]],
-      ["learns", parameters.length && [...parameters.slice(0, 24).map((value) => this.link(value.id, record.label(value.id))),
-        element("span", { class: "nbx-quiet" }, plural(learned, "number"))]],
+      [
+        "learns",
+        parameters.length && [
+          ...parameters.slice(0, 24).map((value) => this.link(value.id, record.label(value.id))),
+          element("span", { class: "nbx-quiet" }, plural(learned, "number")),
+        ],
+      ],
       ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],
     ];
     return [
-      element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")), factList(facts),
+      element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")),
+      factList(facts),
       element("p", { class: "nbx-quiet" }, "Choose a tensor or an operator to look inside. Arrow keys follow the edges."),
       record.source && element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, record.source),
     ].filter(Boolean);
@@ -260,7 +322,8 @@ export class Inspector {
 }
 
 function factList(facts) {
-  const rows = facts.filter(([, parts]) => parts && parts.length)
+  const rows = facts
+    .filter(([, parts]) => parts && parts.length)
     .map(([name, parts]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...parts)));
   return element("dl", { class: "nbx-facts" }, ...rows);
 }

@@ -13,7 +13,13 @@ export function startPage() {
     return found ? fromPlain(found) : null;
   };
   return new Explorer(place, {
-    graph: data.graph, svg: data.svg, theme: "auto", selected: "", live: {}, inspect, onSelect: () => {},
+    graph: data.graph,
+    svg: data.svg,
+    theme: "auto",
+    selected: "",
+    live: {},
+    inspect,
+    onSelect: () => {},
     noElements: "Its elements are not in this file.",
   });
 }

@@ -21,19 +21,34 @@ export class Pane {
     this.note = element("p", { class: "nbx-quiet" });
     this.facts = element("dl", { class: "nbx-stats" });
     this.heatmap = new Heatmap({
-      theme: options.theme, name: options.which === "grad" ? "gradient" : "value",
-      onPoint: (row, column) => options.onPoint([row, column]), onLeave: () => options.onPoint(null), onPick: options.onPick,
+      theme: options.theme,
+      name: options.which === "grad" ? "gradient" : "value",
+      onPoint: (row, column) => options.onPoint([row, column]),
+      onLeave: () => options.onPoint(null),
+      onPick: options.onPick,
     });
-    this.reduce = element("select", { "aria-label": "What a cell of the overview shows", onchange: () => options.onReduce(this.reduce.value) },
-      element("option", { value: "max_abs" }, "largest |x|"), element("option", { value: "mean" }, "mean"));
+    this.reduce = element(
+      "select",
+      { "aria-label": "What a cell of the overview shows", onchange: () => options.onReduce(this.reduce.value) },
+      element("option", { value: "max_abs" }, "largest |x|"),
+      element("option", { value: "mean" }, "mean"),
+    );
     this.histogram = element("div");
     this.windowOpen = false;
     this.wanted = false; // whether there is an array to ask for
     /** @type {import("./inspection.js").Inspection | null} */
     this.local = null; // what the record's own values show
     this.window = element("div");
-    this.element = element("section", { class: `nbx-pane nbx-${options.which}`, dataset: { testid: `pane-${options.which}` } },
-      element("header", {}, this.title, this.reduce), this.note, this.facts, this.heatmap.element, this.window, this.histogram);
+    this.element = element(
+      "section",
+      { class: `nbx-pane nbx-${options.which}`, dataset: { testid: `pane-${options.which}` } },
+      element("header", {}, this.title, this.reduce),
+      this.note,
+      this.facts,
+      this.heatmap.element,
+      this.window,
+      this.histogram,
+    );
     this.clear();
   }
 
@@ -52,13 +67,29 @@ export class Pane {
 
   /** @param {import("./record.js").Summary} stats @param {string} note */
   showStats(stats, note) {
-    const numbers = [["mean", stats.mean], ["std", stats.std], ["norm", stats.norm], ["min", stats.min], ["max", stats.max]];
-    const counts = [["zeros", stats.zeros], ["NaN", stats.nan], ["Inf", stats.inf]];
-    const item = (name, text, bad) => element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
+    const numbers = [
+      ["mean", stats.mean],
+      ["std", stats.std],
+      ["norm", stats.norm],
+      ["min", stats.min],
+      ["max", stats.max],
+    ];
+    const counts = [
+      ["zeros", stats.zeros],
+      ["NaN", stats.nan],
+      ["Inf", stats.inf],
+    ];
+    const item = (name, text, bad) =>
+      element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
     this.facts.replaceChildren(
       ...(stats.size > 1 ? numbers : []).map(([name, x]) => item(name, formatNumber(x))),
-      ...counts.map(([name, count = 0]) => (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(Number(count)), count && name !== "zeros"))
-        .filter(Boolean));
+      ...counts
+        .map(
+          ([name, count = 0]) =>
+            (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(Number(count)), count && name !== "zeros"),
+        )
+        .filter(Boolean),
+    );
     this.note.textContent = note;
   }
 
@@ -106,13 +137,33 @@ export class Pane {
 function makeWindow(seen) {
   const { window } = seen;
   const text = (k) => window.text?.[k] ?? formatNumber(window.data[k]);
-  const row = (i) => element("tr", {}, element("th", { scope: "row" }, String(window.row + i)),
-    ...Array.from({ length: window.columns }, (_, j) => element("td", {}, text(i * window.columns + j))));
+  const row = (i) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, String(window.row + i)),
+      ...Array.from({ length: window.columns }, (_, j) => element("td", {}, text(i * window.columns + j))),
+    );
   const heads = Array.from({ length: window.columns }, (_, j) => element("th", { scope: "col" }, String(window.column + j)));
   const corner = cellIndex({ ...seen, tile: { ...seen.tile, block_rows: 1, block_columns: 1 } }, window.row, window.column);
-  return element("details", { class: "nbx-window" },
-    element("summary", {}, `exact values from ${corner}`, !seen.fixed && element("span", { class: "nbx-quiet" }, " · click the map to move")),
-    element("div", { class: "nbx-scroll" },
-      element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...heads)),
-        element("tbody", {}, ...Array.from({ length: window.rows }, (_, i) => row(i))))));
+  return element(
+    "details",
+    { class: "nbx-window" },
+    element(
+      "summary",
+      {},
+      `exact values from ${corner}`,
+      !seen.fixed && element("span", { class: "nbx-quiet" }, " · click the map to move"),
+    ),
+    element(
+      "div",
+      { class: "nbx-scroll" },
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, element("td"), ...heads)),
+        element("tbody", {}, ...Array.from({ length: window.rows }, (_, i) => row(i))),
+      ),
+    ),
+  );
 }

@@ -52,12 +52,18 @@ export class Picture {
 
   collectEdges(drawing) {
     this.edges = [...drawing.querySelectorAll(".nb-edge")].map((edge) => ({
-      from: edge.getAttribute("data-from") ?? "", to: edge.getAttribute("data-to") ?? "", element: edge,
+      from: edge.getAttribute("data-from") ?? "",
+      to: edge.getAttribute("data-to") ?? "",
+      element: edge,
     }));
     /** @type {Map<string, string[]>} */
     this.neighbours = new Map();
     for (const { from, to } of this.edges) {
-      for (const [a, b] of [[from, to], [to, from]]) this.neighbours.set(a, [...(this.neighbours.get(a) ?? []), b]);
+      for (const [a, b] of [
+        [from, to],
+        [to, from],
+      ])
+        this.neighbours.set(a, [...(this.neighbours.get(a) ?? []), b]);
     }
   }
 
@@ -182,11 +188,15 @@ export class Picture {
     drawing.addEventListener("keydown", (event) => this.walk(event));
     drawing.addEventListener("dblclick", (event) => !nodeOf(event.target) && this.fit());
     // The page keeps its scrolling until the reader has taken hold of the picture or asks for zoom by the usual key.
-    this.element.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !this.held) return;
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.002)), event);
-    }, { passive: false });
+    this.element.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey && !this.held) return;
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.002)), event);
+      },
+      { passive: false },
+    );
     this.letGo = (event) => {
       if (!this.element.contains(event.composedPath()[0])) this.held = false;
     };
@@ -207,7 +217,8 @@ export class Picture {
       this.moveTo(start.view.x - dx / start.view.scale, start.view.y - dy / start.view.scale);
     };
     const end = (now) => {
-      for (const name of ["pointermove", "pointerup", "pointercancel"]) this.drawing.removeEventListener(name, name === "pointermove" ? move : end);
+      for (const name of ["pointermove", "pointerup", "pointercancel"])
+        this.drawing.removeEventListener(name, name === "pointermove" ? move : end);
       this.element.classList.remove("nbx-dragging");
       if (!start.far && now.type === "pointerup") this.choose(node);
     };
@@ -228,7 +239,8 @@ export class Picture {
     if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
     const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (direction) this.stepFrom(node, direction)?.focus({ preventScroll: true });
-    else if (event.key === "Home" || event.key === "End") this.nodes.at(event.key === "Home" ? 0 : -1)?.focus({ preventScroll: true });
+    else if (event.key === "Home" || event.key === "End")
+      this.nodes.at(event.key === "Home" ? 0 : -1)?.focus({ preventScroll: true });
     else if (event.key === "Enter" || event.key === " ") this.choose(node);
     else return;
     event.preventDefault();
@@ -296,7 +308,8 @@ export class Picture {
    * @param {string} id @param {string[]} texts @param {number | string | null} norm null where there is no gradient
    */
   setGradient(id, texts, norm) {
-    const marked = (selector, attribute) => [...(this.drawing?.querySelectorAll(selector) ?? [])].filter((e) => e.getAttribute(attribute) === id);
+    const marked = (selector, attribute) =>
+      [...(this.drawing?.querySelectorAll(selector) ?? [])].filter((e) => e.getAttribute(attribute) === id);
     for (const line of marked(".nb-grad", "data-grad")) writeLine(line, texts, norm);
     for (const twin of marked(".nb-back", "data-value")) twin.classList.toggle("nbx-none", norm === null);
     for (const label of marked(".nb-label", "data-value")) {

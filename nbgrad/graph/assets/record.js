@@ -18,11 +18,27 @@ import { formatBrief, oneLine, speakShape } from "./format.js";
  */
 
 const VALUE = {
-  name: null, requires_grad: false, is_leaf: true, is_parameter: false, data: null, grad: null, grad_kept: false, place: null,
-  cut: null, version: 0,
+  name: null,
+  requires_grad: false,
+  is_leaf: true,
+  is_parameter: false,
+  data: null,
+  grad: null,
+  grad_kept: false,
+  place: null,
+  cut: null,
+  version: 0,
 };
 const CALL = {
-  node: null, params: [], formulas: [], scope: null, place: null, grad_mode: true, in_place: false, is_view: false, error: null,
+  node: null,
+  params: [],
+  formulas: [],
+  scope: null,
+  place: null,
+  grad_mode: true,
+  in_place: false,
+  is_view: false,
+  error: null,
 };
 
 export class Record {

@@ -19,7 +19,10 @@ export function followTheme(node, wish, onChange) {
   const changed = () => apply();
   const watcher = new MutationObserver(changed);
   for (const root of [document.body, document.documentElement])
-    watcher.observe(root, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind", "theme", "class"] });
+    watcher.observe(root, {
+      attributes: true,
+      attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind", "theme", "class"],
+    });
   system.addEventListener("change", changed);
   theme.stop = () => {
     watcher.disconnect();

@@ -13,15 +13,23 @@ const GREETINGS = 6;
 /** @param {{ model: any, el: HTMLElement }} context */
 export function renderWidget({ model, el }) {
   const restore = hideStatic(el, model.get("key"));
-  const opening = openRequests(model, () => (el.dataset.nbgradRequests = "ready"), (text) => explorer.setStatus(text));
+  const opening = openRequests(
+    model,
+    () => (el.dataset.nbgradRequests = "ready"),
+    (text) => explorer.setStatus(text),
+  );
   /** @type {Explorer} */
   let explorer;
   const mount = () => {
     const before = explorer?.picture;
     explorer?.destroy();
     explorer = new Explorer(el, {
-      graph: JSON.parse(model.get("graph") || "{}"), svg: model.get("svg"), theme: model.get("theme"), selected: model.get("selected"),
-      live: model.get("live") ?? {}, inspect: async (...wish) => (await opening).inspect(...wish),
+      graph: JSON.parse(model.get("graph") || "{}"),
+      svg: model.get("svg"),
+      theme: model.get("theme"),
+      selected: model.get("selected"),
+      live: model.get("live") ?? {},
+      inspect: async (...wish) => (await opening).inspect(...wish),
       noElements: "Its elements are not at hand: the tensor is gone, or the kernel is busy or stopped.",
       onSelect: (id) => {
         model.set("selected", id);
@@ -32,12 +40,15 @@ export function renderWidget({ model, el }) {
     if (before) explorer.picture.keepView(before);
   };
   let planned = null;
-  const remount = () => { // graph and svg arrive as two events of one change
+  const remount = () => {
+    // graph and svg arrive as two events of one change
     clearTimeout(planned);
     planned = setTimeout(mount, 0);
   };
   const handlers = {
-    "change:graph": remount, "change:svg": remount, "change:theme": remount,
+    "change:graph": remount,
+    "change:svg": remount,
+    "change:theme": remount,
     "change:live": () => explorer.update(model.get("live") ?? {}),
     "change:selected": () => explorer.select(model.get("selected")),
     "change:status": () => explorer.setStatus(model.get("status")),
@@ -85,12 +96,13 @@ async function openRequests(model, onReady, onError) {
   };
   greet(false);
   return {
-    inspect: (value, which, view) => new Promise((resolve, reject) => {
-      const request = `${mark}-${(count += 1)}`;
-      waiting.set(request, resolve);
-      setTimeout(() => waiting.delete(request) && reject(new Error("no answer")), PATIENCE);
-      channel.send({ kind: "array", request, value, which, ...view });
-    }),
+    inspect: (value, which, view) =>
+      new Promise((resolve, reject) => {
+        const request = `${mark}-${(count += 1)}`;
+        waiting.set(request, resolve);
+        setTimeout(() => waiting.delete(request) && reject(new Error("no answer")), PATIENCE);
+        channel.send({ kind: "array", request, value, which, ...view });
+      }),
     close: () => {
       clearTimeout(next);
       channel.off("msg:custom", onMessage);

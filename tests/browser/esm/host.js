@@ -65,8 +65,16 @@ export async function mount(state, replies, { secondModel = true } = {}) {
     if (message.kind === "hello") setTimeout(() => channel.emit("msg:custom", { kind: "ready", aside: true }, []));
     if (message.kind !== "array" || !replies) return;
     const found = replies[`${message.value}/${message.which}`];
-    const buffers = (found?.buffers ?? []).map((text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
-    setTimeout(() => channel.emit("msg:custom", { kind: "array", request: message.request, found: Boolean(found), header: found?.header }, buffers));
+    const buffers = (found?.buffers ?? []).map(
+      (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer),
+    );
+    setTimeout(() =>
+      channel.emit(
+        "msg:custom",
+        { kind: "array", request: message.request, found: Boolean(found), header: found?.header },
+        buffers,
+      ),
+    );
   };
   const { default: widget } = await import("/explorer.js");
   const unmount = widget.render({ model, el: document.getElementById("el") });

@@ -100,6 +100,19 @@ def test_theme_follows_lab(notebook):
     expect(explorer(notebook)).to_have_attribute("data-theme", "light")
 
 
+def test_lab_does_not_restyle_the_columns(notebook):
+    notebook.reset(SHOW).run()
+    choose(notebook, "t2")
+    rows = notebook.page.get_by_test_id("pane-data").locator(".nbx-stats > div")
+    expect(rows).to_have_count(8)
+    boxes = rows.evaluate_all(
+        "rows => rows.map(r => [...r.children].map(c => c.getBoundingClientRect()).map(b => [b.left, b.right]))"
+    )
+    for (_, end_of_name), (start_of_number, _) in boxes:
+        assert end_of_name <= start_of_number
+    assert len({round(number[1]) for _, number in boxes}) == 3  # three columns, right-aligned
+
+
 def test_picture_hides_while_the_explorer_lives_and_only_in_its_own_cell(notebook):
     again = "from IPython.display import display\nfrom nbgrad.notebook.explorer import static_bundle\ndisplay(static_bundle(graph, view.svg, view.key), raw=True)"
     notebook.reset(SHOW, again).run()
