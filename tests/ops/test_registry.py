@@ -20,7 +20,8 @@ def test_every_registered_operator_has_samples():
 
 
 def test_every_function_that_chooses_between_operators_has_samples():
-    assert [name for name in FACADES if not name.endswith("_") and not has_samples(name)] == []
+    random = {"normal"}  # draws have tests of their own
+    assert [name for name in FACADES if not name.endswith("_") and name not in random and not has_samples(name)] == []
 
 
 def test_every_sample_is_of_something_public():
