@@ -345,10 +345,7 @@ class _Pass:
         if self.on_tensors:
             leaf._grad = g if present is None else present + g
         elif present is None:
-            # keep the array itself only if nobody else can hold it: our two names and the call's own are the three references
-            if type(g) is not np.ndarray or g.base is not None or sys.getrefcount(g) > 2 or not g.flags.c_contiguous:
-                g = np.array(g, order="C")
-            leaf._grad = wrap(g)
+            leaf._grad = wrap(np.array(g, order="C"))  # a copy: what arrives may be somebody else's gradient too
         elif present._edge is None and not present._requires_grad:
             np.add(present._array, g, out=present._array)
             storage_of(present).version += 1

@@ -98,7 +98,7 @@ def _record(plan, args, self, place):
     node = plan.record(self, *place, *args)
     overwritten = [t._cell is self._cell and n not in plan.op.result_names for n, t in zip(plan.saved_names, node.saved)]
     if any(overwritten):  # an argument that shares our memory, as in x.mul_(x): backward must see that it is not what it was
-        versions = node.versions or (0,) * len(node.saved)
+        versions = getattr(node, "versions", None) or (0,) * len(node.saved)
         node.versions = tuple(v - changed for v, changed in zip(versions, overwritten))
     if self._retains_grad and old_edge is not None:  # what is retained is the gradient of the tensor as it is now
         hooks = hooks_of(old_edge)

@@ -30,7 +30,7 @@ class Node:
     """One step of backward: what an operator left behind. Subclasses carry torch's names, such as `MulBackward0`."""
 
     # `edges`: one per differentiable input, None where no gradient is wanted. `saved`: the tensors that formulas ask for, None once freed.
-    # `versions`: theirs at the time, None where all were 0. `params`: other things that formulas ask for. `shape`, `dtype`: of the
+    # `versions`: theirs at the time, left unset where all were 0. `params`: other things that formulas ask for. `shape`, `dtype`: of the
     # output (lists of them where there are several). `code`, `offset`: the instruction in the user's source. `hooks`: None or
     # {output number: [function]}, tensor hooks and retained gradients.
     # Everything the backward pass reads is a slot: reading an attribute of the class costs five times as much.
@@ -75,7 +75,6 @@ class AccumulateGrad(Node):
         self.variable = variable
         self.edges = ()
         self.saved = ()
-        self.versions = None
         self.shape = variable._array.shape
         self.dtype = variable._array.dtype
         self.sequence = LAST
@@ -138,7 +137,7 @@ def versions_of(saved):
 
 def check_versions(node):
     """Raise `RuntimeError` if a tensor that this node saved has been changed in place since."""
-    expected = node.versions or (0,) * len(node.saved)
+    expected = getattr(node, "versions", None) or (0,) * len(node.saved)
     for name, tensor, version in zip(node.plan.saved_names, node.saved, expected):
         if tensor._cell is None or tensor._cell.version == version:
             continue

@@ -13,7 +13,7 @@ from . import errors
 from .node import AccumulateGrad, Port, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
 REQUIRED = object()  # the default of an argument that has none
-OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS = range(5)  # what an argument is: the key of a plan is a tuple of these
+OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS, DEFAULT = range(6)  # what an argument is: the key of a plan is a tuple of these
 
 
 def named_by(formula) -> tuple[str, ...]:
@@ -38,6 +38,8 @@ class Plan:
         asked = dict.fromkeys(name for _, _, names in self.formulas for name in names)
         self.saved_names = [n for n in asked if kind_of.get(n) in (TENSOR, NEEDED) or n in op.result_names]
         self.param_names = [n for n in asked if n not in self.saved_names and n != "grad" and n not in op.grad_names]
+        self.constants = {n: d for n, d in zip(op.params, op.defaults) if n in asked and kind_of[n] == DEFAULT}
+        self.param_names = [n for n in self.param_names if n not in self.constants]
         self._compile()
 
     def _compile(self):
@@ -77,9 +79,9 @@ class Plan:
         if locals_:
             some_cell = " or ".join(f"{n}._cell is not None" for n in locals_)
             lines.append(f"    node.saved = saved = ({', '.join(locals_)},)")
-            lines.append(f"    node.versions = versions_of(saved) if {some_cell} else None")
+            lines.append(f"    if {some_cell}: node.versions = versions_of(saved)")
         else:
-            lines += ["    node.saved = ()", "    node.versions = None"]
+            lines.append("    node.saved = ()")
         if self.param_names:
             values = [n if n in kind_of else f"shape_of({n.removesuffix('_shape')})" for n in self.param_names]
             lines.append(f"    node.params = ({', '.join(values)},)")
@@ -108,8 +110,12 @@ class Plan:
             some_cell = " or ".join(f"{n}._cell is not None" for n in self.saved_names)
             lines.append(f"    if {some_cell}: check_versions(node)")
             lines += [f"    {n} = {n}._array" for n in self.saved_names]
+            if op.ufunc is not None:  # scalars are quicker than 0-dim arrays
+                lines += [f"    if not {n}.ndim: {n} = {n}[()]" for n in self.saved_names]
         if self.param_names:
             lines.append(f"    {', '.join(self.param_names)}, = node.params")
+        namespace["constants"] = self.constants
+        lines += [f"    {n} = constants[{n!r}]" for n in self.constants]
         returned = {}
         for i, (inputs, formula, names) in enumerate(self.formulas):
             namespace[f"formula_{i}"] = formula
@@ -143,6 +149,7 @@ class Plan:
             values[f"grad_{name}"] = grad[i]
         for name, tensor in zip(self.saved_names, node.saved):
             values[name] = self._with_history(node, name, tensor)
+        values.update(self.constants)
         if self.param_names:
             values.update(zip(self.param_names, node.params))
         grads = {}
@@ -180,6 +187,8 @@ class Plan:
             return self._with_history(node, name, node.saved[self.saved_names.index(name)])
         if name in self.param_names:
             return node.params[self.param_names.index(name)]
+        if name in self.constants:
+            return self.constants[name]
         return None  # a formula asks for it that no input of this call needed
 
 
