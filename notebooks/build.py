@@ -1,6 +1,6 @@
 """Run the notebooks and save them with outputs that are the same on every machine: `python notebooks/build.py [name ...]`.
 
-Live widgets are left out (their model is gone with the kernel); the picture, table and text beside them stay. Counts, timings and machine data go.
+Live widgets are left out (their model is gone with the kernel); the picture, table and text beside them stay. Timings and machine data go.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ def build(path: pathlib.Path) -> None:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+    count = 0  # nbval takes a cell without a count for one that was never run
     for number, cell in enumerate(notebook.cells):
         cell.metadata = {}
         cell["id"] = f"cell-{number}"
         if cell.cell_type == "code":
-            cell.execution_count = None
+            count += 1
+            cell.execution_count = count
             cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
             for output in cell.outputs:
                 if output.output_type == "execute_result":
-                    output.execution_count = None
+                    output.execution_count = count
                 if "metadata" in output:
                     output.metadata = {}
     nbformat.write(notebook, path)

@@ -45,6 +45,7 @@ FLOORS = {
     "nbgrad.graph.walk": 6,
     "nbgrad.graph.summary": 6,
     "nbgrad.graph.source": 6,
+    "nbgrad.graph.inspect_array": 6,
     "nbgrad.notebook": 7,
 }
 ENGINE = ("nbgrad._engine", "nbgrad._ops")

@@ -13,7 +13,7 @@ import numpy as np
 from .modes import place_of_caller, state
 from .op import NEEDED, OTHER, TENSOR, bind, failed, into, number, run
 from .quiet import quiet_numpy, restore_numpy
-from .tensor import Tensor
+from .tensor import Tensor, wrap
 
 _ndarray = np.ndarray
 _asarray = np.asarray
@@ -21,12 +21,13 @@ _new = object.__new__
 _frame = sys._getframe
 _REAL = frozenset((float, int))
 _MISSING = object()
+_OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic)
 
 
 def make_binary(op):
     """The Python operator and the public function of an elementwise operator of two arguments.
 
-    The first takes two arguments and nothing else, and is where the time goes; the second also takes keywords, and stands one frame above it.
+    The first takes two arguments and nothing else, leaves strangers to their own methods, and is where the time goes; the second also takes keywords, and stands one frame above it.
     """
     kernel = op.ufunc or op.kernel
     differentiable = bool(op.vjp)
@@ -56,6 +57,8 @@ def make_binary(op):
                     raise AttributeError
                 key = 3 if self._requires_grad and other._requires_grad else 1 if self._requires_grad else 2 if other._requires_grad else 0
         except AttributeError:
+            if not isinstance(other, _OPERANDS):
+                return NotImplemented
             return general(op, (self, other, *tail), None, place_of_caller(1))
         token = quiet_numpy()
         try:
@@ -89,7 +92,10 @@ def make_binary(op):
             mode.place = (frame.f_code, frame.f_lasti)
         try:
             if len(args) == 2 and not kwargs:
-                return operator(*args)
+                result = operator(*args)
+                if result is NotImplemented:
+                    raise TypeError(f"{op.name}(): argument 'other' (position 2) must be Tensor, not {type(args[1]).__name__}")
+                return result
             out = kwargs.pop("out", None)
             return general(op, bind(op, args, kwargs), out, mode.place)
         finally:
@@ -101,6 +107,8 @@ def make_binary(op):
 
 def general(op, args, out, place):
     """A binary call that is not the plain case: mixed types, integers that become floats, more arguments."""
+    if type(args[0]) is _ndarray or type(args[1]) is _ndarray:  # arrays mix with tensors, as constants
+        args = (*(wrap(a) if type(a) is _ndarray else a for a in args[:2]), *args[2:])
     if not isinstance(args[0], Tensor) and not isinstance(args[1], Tensor):
         raise TypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
     result = run(op, args, place)

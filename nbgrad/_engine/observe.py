@@ -21,6 +21,9 @@ class Observer:
         With `in_place` the result is the changed tensor itself, and `args[0]` stands for it as it was.
         """
 
+    def made(self, tensor, place):
+        """A leaf was made from plain data, as by `ones` or `randn`."""
+
     def op_failed(self, op, args, error, place):
         """An operator raised."""
 

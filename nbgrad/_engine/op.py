@@ -37,6 +37,7 @@ class Op:
         code = kernel.__code__
         self.params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.positional = code.co_argcount
+        self.keywords = self.params[self.positional :]
         defaults = dict(zip(self.params[: code.co_argcount][::-1], (kernel.__defaults__ or ())[::-1])) | (kernel.__kwdefaults__ or {})
         self.defaults = [defaults.get(n, REQUIRED) for n in self.params]
         self.vjp = vjp
@@ -186,11 +187,11 @@ def promote(op, arrays, kinds):
         a = arrays[i]
         if kinds[i] in (TENSOR, NEEDED):
             operands.append((a.dtype, a.ndim == 0))
-        elif isinstance(a, NUMBERS):
-            operands.append(type(a))
-        elif isinstance(a, (np.number, np.bool_)):
+        elif isinstance(a, (np.number, np.bool_)):  # before the numbers, because np.float64 is a float
             arrays[i] = a.item()
             operands.append(type(arrays[i]))
+        elif isinstance(a, NUMBERS):
+            operands.append(type(a) if type(a) in NUMBERS else next(t for t in NUMBERS if isinstance(a, t)))
         elif a is not None:
             raise TypeError(f"{op.name}(): argument '{_public(op.params[i])}' (position {i + 1}) must be Tensor, not {type(a).__name__}")
     target = dtypes.result_numpy(*operands)
@@ -238,12 +239,17 @@ def run(op, args, place):
         promote(op, arrays, kinds)
     token = quiet_numpy()
     try:
-        result = op.kernel(*arrays[: op.positional], **dict(zip(op.params[op.positional :], arrays[op.positional :])))
+        if op.keywords:
+            result = op.kernel(*arrays[: op.positional], **dict(zip(op.keywords, arrays[op.positional :])))
+        else:
+            result = op.kernel(*arrays)
     except Exception as error:
         failed(op, args, arrays, error, place)
     finally:
         restore_numpy(token)
-    recorded = mode.grad and op.vjp and any(k == NEEDED or k == NEEDED_TENSORS for k, p in zip(kinds, op.params) if p in op.differentiable)
+    recorded = mode.grad and op.vjp and (NEEDED in kinds or NEEDED_TENSORS in kinds)
+    if recorded and len(op.differentiable) < len(op.params):
+        recorded = any(k == NEEDED or k == NEEDED_TENSORS for k, p in zip(kinds, op.params) if p in op.differentiable)
     node = None
     if op.many:
         out = tuple(map(wrap, result))

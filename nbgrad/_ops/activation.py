@@ -9,7 +9,7 @@ import numpy as np
 
 from .._engine.op import facade, primitive
 from .._engine.tensor import Tensor, check_dim
-from .choice import clamp_min, where
+from .choice import clamp_min, select, where
 from .elementary import exp, sigmoid, tanh
 from .reduction import sum
 from .special import erf
@@ -36,13 +36,13 @@ def relu(self):
 )  # fmt: skip
 def _threshold_backward(grad_output, self, threshold):
     """The gradient where `self` is above the threshold or nan."""
-    return np.where(self <= threshold, grad_output.dtype.type(0), grad_output)
+    return select(~(self <= threshold), grad_output, grad_output.dtype.type(0))
 
 
 @primitive(vjp={"self": lambda grad, self, threshold: _threshold_backward(grad, self, threshold)}, **_ONE, namespace=_BOTH, method=False, inplace_flag=True)
 def threshold(self, threshold, value):
     """Replace elements that are not above `threshold` by `value`."""
-    return np.where(self <= threshold, self.dtype.type(value), self)
+    return select(self <= threshold, self.dtype.type(value), self)
 
 
 @primitive(
@@ -80,7 +80,7 @@ relu6 = _facade_with_flag(hardtanh, 0.0, 6.0, says="Bring elements between 0 and
 )  # fmt: skip
 def leaky_relu(self, negative_slope=0.01):
     """Multiply negative elements by `negative_slope`."""
-    return np.where(self > 0, self, self * self.dtype.type(negative_slope))
+    return select(self > 0, self, self * self.dtype.type(negative_slope))
 
 
 def _negative_part(self):
@@ -99,7 +99,7 @@ def _negative_part(self):
 def elu(self, alpha=1.0, scale=1.0, input_scale=1.0):
     """`scale * x` for positive elements, `scale * alpha * (exp(input_scale * x) - 1)` for others."""
     kind = self.dtype.type
-    return np.where(self > 0, self * kind(scale), np.expm1(np.minimum(self, 0) * kind(input_scale)) * kind(alpha * scale))
+    return select(self > 0, self * kind(scale), np.expm1(np.minimum(self, 0) * kind(input_scale)) * kind(alpha * scale))
 
 
 @facade(name="elu", method=False, namespace=_F)

@@ -11,61 +11,61 @@ BOTH = {"promote": "same", "promoted": ("self", "other"), "in_place": True}
 ONE = {"promote": "same", "promoted": ("self",)}
 
 
-@primitive(**BOTH, operators=("__eq__",))
+@primitive(**BOTH, operators=("__eq__",), ufunc=np.equal)
 def eq(self, other):
     """Whether elements are equal."""
     return np.equal(self, other)
 
 
-@primitive(**BOTH, operators=("__ne__",), aliases=("not_equal",))
+@primitive(**BOTH, operators=("__ne__",), aliases=("not_equal",), ufunc=np.not_equal)
 def ne(self, other):
     """Whether elements differ."""
     return np.not_equal(self, other)
 
 
-@primitive(**BOTH, operators=("__lt__",), aliases=("less",))
+@primitive(**BOTH, operators=("__lt__",), aliases=("less",), ufunc=np.less)
 def lt(self, other):
     """Whether elements of `self` are less than those of `other`."""
     return np.less(self, other)
 
 
-@primitive(**BOTH, operators=("__le__",), aliases=("less_equal",))
+@primitive(**BOTH, operators=("__le__",), aliases=("less_equal",), ufunc=np.less_equal)
 def le(self, other):
     """Whether elements of `self` are less than those of `other`, or equal."""
     return np.less_equal(self, other)
 
 
-@primitive(**BOTH, operators=("__gt__",), aliases=("greater",))
+@primitive(**BOTH, operators=("__gt__",), aliases=("greater",), ufunc=np.greater)
 def gt(self, other):
     """Whether elements of `self` are greater than those of `other`."""
     return np.greater(self, other)
 
 
-@primitive(**BOTH, operators=("__ge__",), aliases=("greater_equal",))
+@primitive(**BOTH, operators=("__ge__",), aliases=("greater_equal",), ufunc=np.greater_equal)
 def ge(self, other):
     """Whether elements of `self` are greater than those of `other`, or equal."""
     return np.greater_equal(self, other)
 
 
-@primitive(**BOTH)
+@primitive(**BOTH, ufunc=np.logical_and)
 def logical_and(self, other):
     """Whether both elements are true, that is, not 0."""
     return np.logical_and(self, other)
 
 
-@primitive(**BOTH)
+@primitive(**BOTH, ufunc=np.logical_or)
 def logical_or(self, other):
     """Whether one of the elements is true, that is, not 0."""
     return np.logical_or(self, other)
 
 
-@primitive(**BOTH)
+@primitive(**BOTH, ufunc=np.logical_xor)
 def logical_xor(self, other):
     """Whether just one of the elements is true, that is, not 0."""
     return np.logical_xor(self, other)
 
 
-@primitive(**ONE, in_place=True)
+@primitive(**ONE, in_place=True, ufunc=np.logical_not)
 def logical_not(self):
     """Whether elements are false, that is, 0."""
     return np.logical_not(self)
@@ -102,7 +102,8 @@ def bitwise_xor(self, other):
 @primitive(**ONE, in_place=True, operators=("__invert__",))
 def bitwise_not(self):
     """Invert the bits of integers; negate bools."""
-    _only_whole(self, "bitwise_not")
+    if self.dtype.kind not in "biu":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return np.invert(self)
 
 

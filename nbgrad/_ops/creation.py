@@ -12,6 +12,7 @@ import numpy as np
 
 from .._engine import dtypes, errors
 from .._engine.dtypes import CPU, strided
+from .._engine.modes import place_of_user, state
 from .._engine.op import NUMBERS, into, plain
 from .._engine.tensor import Tensor, wrap
 
@@ -41,6 +42,9 @@ def _made(array, requires_grad=False, out=None):
         if array.dtype.kind not in "fc":
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         tensor.requires_grad_(True)
+    observer = state.mode.observer
+    if observer is not None:
+        observer.made(tensor, place_of_user())
     return tensor
 
 

@@ -12,49 +12,49 @@ from .choice import where
 from .pointwise import is_number, no_derivative
 
 
-@primitive(vjp={"self": lambda grad, result: grad * result}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, result: grad * result}, promote="float", in_place=True, ufunc=np.exp)
 def exp(self):
     """Raise e to the power of each element."""
     return np.exp(self)
 
 
-@primitive(vjp={"self": lambda grad, result: grad * result * math.log(2)}, promote="float", in_place=True, aliases=("special.exp2",))
+@primitive(vjp={"self": lambda grad, result: grad * result * math.log(2)}, promote="float", in_place=True, aliases=("special.exp2",), ufunc=np.exp2)
 def exp2(self):
     """Raise 2 to the power of each element."""
     return np.exp2(self)
 
 
-@primitive(vjp={"self": lambda grad, result: grad * (result + 1)}, promote="float", in_place=True, aliases=("special.expm1",))
+@primitive(vjp={"self": lambda grad, result: grad * (result + 1)}, promote="float", in_place=True, aliases=("special.expm1",), ufunc=np.expm1)
 def expm1(self):
     """Raise e to the power of each element and subtract 1, exactly also near 0."""
     return np.expm1(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / self}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad / self}, promote="float", in_place=True, ufunc=np.log)
 def log(self):
     """Take the natural logarithm."""
     return np.log(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (self * math.log(2))}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad / (self * math.log(2))}, promote="float", in_place=True, ufunc=np.log2)
 def log2(self):
     """Take the logarithm to base 2."""
     return np.log2(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (self * math.log(10))}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad / (self * math.log(10))}, promote="float", in_place=True, ufunc=np.log10)
 def log10(self):
     """Take the logarithm to base 10."""
     return np.log10(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (self + 1)}, promote="float", in_place=True, aliases=("special.log1p",), node="Log1PBackward0")
+@primitive(vjp={"self": lambda grad, self: grad / (self + 1)}, promote="float", in_place=True, aliases=("special.log1p",), node="Log1PBackward0", ufunc=np.log1p)
 def log1p(self):
     """Take the natural logarithm of 1 plus each element, exactly also near 0."""
     return np.log1p(self)
 
 
-@primitive(vjp={"self": lambda grad, result: grad / (2 * result)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, result: grad / (2 * result)}, promote="float", in_place=True, ufunc=np.sqrt)
 def sqrt(self):
     """Take the square root."""
     return np.sqrt(self)
@@ -72,43 +72,43 @@ def square(self):
     return self.astype(np.int64) * self if self.dtype.kind == "b" else np.multiply(self, self)
 
 
-@primitive(vjp={"self": lambda grad, result: -grad * (result * result)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, result: -grad * (result * result)}, promote="float", in_place=True, ufunc=np.reciprocal)
 def reciprocal(self):
     """Divide 1 by each element."""
     return np.reciprocal(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * cos(self)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad * cos(self)}, promote="float", in_place=True, ufunc=np.sin)
 def sin(self):
     """Take the sine of each element, in radians."""
     return np.sin(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * -sin(self)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad * -sin(self)}, promote="float", in_place=True, ufunc=np.cos)
 def cos(self):
     """Take the cosine of each element, in radians."""
     return np.cos(self)
 
 
-@primitive(vjp={"self": lambda grad, result: grad * (1 + result * result)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, result: grad * (1 + result * result)}, promote="float", in_place=True, ufunc=np.tan)
 def tan(self):
     """Take the tangent of each element, in radians."""
     return np.tan(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arcsin",))
+@primitive(vjp={"self": lambda grad, self: grad * rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arcsin",), ufunc=np.arcsin)
 def asin(self):
     """Take the inverse sine, in radians."""
     return np.arcsin(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * -rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arccos",))
+@primitive(vjp={"self": lambda grad, self: grad * -rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arccos",), ufunc=np.arccos)
 def acos(self):
     """Take the inverse cosine, in radians."""
     return np.arccos(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (self * self + 1)}, promote="float", in_place=True, aliases=("arctan",))
+@primitive(vjp={"self": lambda grad, self: grad / (self * self + 1)}, promote="float", in_place=True, aliases=("arctan",), ufunc=np.arctan)
 def atan(self):
     """Take the inverse tangent, in radians."""
     return np.arctan(self)
@@ -119,7 +119,7 @@ def atan(self):
         "self": lambda grad, self, other: grad * other * _masked_reciprocal(self * self + other * other),
         "other": lambda grad, self, other: grad * -self * _masked_reciprocal(self * self + other * other),
     },
-    promote="float", in_place=True, aliases=("arctan2",),
+    promote="float", in_place=True, aliases=("arctan2",), ufunc=np.arctan2,
 )  # fmt: skip
 def atan2(self, other):
     """Give the angle of the point with ordinate `self` and abscissa `other`, in radians."""
@@ -130,19 +130,19 @@ def _masked_reciprocal(x):
     return where(x == 0, 0, reciprocal(x))
 
 
-@primitive(vjp={"self": lambda grad, self: grad * cosh(self)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad * cosh(self)}, promote="float", in_place=True, ufunc=np.sinh)
 def sinh(self):
     """Take the hyperbolic sine."""
     return np.sinh(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * sinh(self)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, self: grad * sinh(self)}, promote="float", in_place=True, ufunc=np.cosh)
 def cosh(self):
     """Take the hyperbolic cosine."""
     return np.cosh(self)
 
 
-@primitive(vjp={"self": lambda grad, result: _tanh_backward(grad, result)}, promote="float", in_place=True, namespace=("", "nn.functional"))
+@primitive(vjp={"self": lambda grad, result: _tanh_backward(grad, result)}, promote="float", in_place=True, namespace=("", "nn.functional"), ufunc=np.tanh)
 def tanh(self):
     """Take the hyperbolic tangent."""
     return np.tanh(self)
@@ -162,19 +162,19 @@ def _tanh_backward(grad_output, result_of_tanh):
     return np.multiply(grad_output, slope, out=slope) if type(slope) is np.ndarray and slope.dtype == grad_output.dtype else grad_output * slope
 
 
-@primitive(vjp={"self": lambda grad, self: grad * rsqrt(self * self + 1)}, promote="float", in_place=True, aliases=("arcsinh",))
+@primitive(vjp={"self": lambda grad, self: grad * rsqrt(self * self + 1)}, promote="float", in_place=True, aliases=("arcsinh",), ufunc=np.arcsinh)
 def asinh(self):
     """Take the inverse hyperbolic sine."""
     return np.arcsinh(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * rsqrt(self * self - 1)}, promote="float", in_place=True, aliases=("arccosh",))
+@primitive(vjp={"self": lambda grad, self: grad * rsqrt(self * self - 1)}, promote="float", in_place=True, aliases=("arccosh",), ufunc=np.arccosh)
 def acosh(self):
     """Take the inverse hyperbolic cosine."""
     return np.arccosh(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (1 - self * self)}, promote="float", in_place=True, aliases=("arctanh",))
+@primitive(vjp={"self": lambda grad, self: grad / (1 - self * self)}, promote="float", in_place=True, aliases=("arctanh",), ufunc=np.arctanh)
 def atanh(self):
     """Take the inverse hyperbolic tangent."""
     return np.arctanh(self)
@@ -182,7 +182,7 @@ def atanh(self):
 
 @primitive(
     vjp={"self": lambda grad, self, result: grad * (self / result), "other": lambda grad, other, result: grad * (other / result)},
-    promote="same", in_place=True,
+    promote="same", in_place=True, ufunc=np.hypot,
 )  # fmt: skip
 def hypot(self, other):
     """Give the length of the hypotenuse over two legs."""
@@ -191,7 +191,7 @@ def hypot(self, other):
 
 @primitive(
     vjp={"self": lambda grad, self, other: grad / (1 + exp(other - self)), "other": lambda grad, self, other: grad / (1 + exp(self - other))},
-    promote="float",
+    promote="float", ufunc=np.logaddexp,
 )  # fmt: skip
 def logaddexp(self, other):
     """Give `log(exp(self) + exp(other))` without overflow."""
@@ -200,7 +200,7 @@ def logaddexp(self, other):
 
 @primitive(
     vjp={"self": lambda grad, self, other: grad / (1 + exp2(other - self)), "other": lambda grad, self, other: grad / (1 + exp2(self - other))},
-    promote="float",
+    promote="float", ufunc=np.logaddexp2,
 )  # fmt: skip
 def logaddexp2(self, other):
     """Give `log2(2 ** self + 2 ** other)` without overflow."""

@@ -82,7 +82,7 @@ def _distance(name, node, value, slope):
             "target": lambda grad, self, target, beta, reduction: -share(grad, self, target, beta, reduction),
         },
     )  # fmt: skip
-    def loss(self, target, beta, reduction):
+    def loss(self, target, beta, reduction="mean"):
         return _reduced(value(self - target, beta), reduction)
 
     return loss
@@ -182,7 +182,7 @@ def _bce_target_gradient(grad, self, target, weight, reduction):
         "target": lambda grad, self, target, weight, reduction: _bce_target_gradient(grad, self, target, weight, reduction),
     },
 )  # fmt: skip
-def _bce(self, target, weight, reduction):
+def _bce(self, target, weight, reduction="mean"):
     """Give the cross-entropy of probabilities."""
     if not ((self >= 0) & (self <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")
@@ -239,7 +239,7 @@ def _logits_target_gradient(grad, self, weight, pos_weight, reduction, target_sh
         ),
     },
 )  # fmt: skip
-def _bce_with_logits(self, target, weight, pos_weight, reduction):
+def _bce_with_logits(self, target, weight, pos_weight, reduction="mean"):
     """Give the cross-entropy of logits."""
     rest = np.maximum(-self, 0) + np.log1p(np.exp(-np.abs(self)))
     losses = (1 - target) * self + (rest if pos_weight is None else (1 + (pos_weight - 1) * target) * rest)
@@ -259,14 +259,30 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
 # ---- classification by class indices
 
 
-def _class_places(target, ignore_index, classes, weight):
-    """The class of each element (0 where it is ignored) and its weight (0 where it is ignored), both with a dimension for the classes."""
-    ignored = target == ignore_index
-    places = np.where(ignored, 0, target)
-    wrong = (places < 0) | (places >= classes)
-    if wrong.any():
-        raise IndexError(f"Target {int(places[wrong][0])} is out of bounds.")
-    return np.expand_dims(places, 1).astype(np.int64), ignored
+def _class_places(target, ignore_index, classes):
+    """The index that picks each element's class out of (n, classes, ...), class 0 where it is ignored, and a mask of those, None for none."""
+    ignored = None
+    if target.size and (target.min() < 0 or target.max() >= classes):
+        ignored = target == ignore_index
+        target = np.where(ignored, 0, target)
+        wrong = (target < 0) | (target >= classes)
+        if wrong.any():
+            raise IndexError(f"Target {int(target[wrong][0])} is out of bounds.")
+    elif 0 <= ignore_index < classes:
+        ignored = target == ignore_index
+    around = np.ogrid[tuple(slice(n) for n in target.shape)] if target.ndim > 1 else (np.arange(len(target)),)
+    return (around[0], target, *around[1:]), ignored
+
+
+def _class_weights_at(places, ignored, weight, numpy_dtype):
+    """The weight of each element: that of its class, 0 where it is ignored; the number 1 if all are."""
+    if weight is not None:
+        weights = weight[places[1]].astype(numpy_dtype, copy=False)
+    elif ignored is None:
+        return numpy_dtype.type(1)
+    else:
+        weights = np.ones(ignored.shape, numpy_dtype)
+    return weights if ignored is None else np.where(ignored, numpy_dtype.type(0), weights)
 
 
 @primitive(
@@ -282,14 +298,16 @@ def _nll(self, target, weight, reduction, ignore_index):
     if self.ndim == 1:
         loss, total = _nll.kernel(self[None], target.reshape(1), weight, reduction, ignore_index)
         return loss.reshape(target.shape if reduction == "none" else ()), total
-    places, ignored = _class_places(target, ignore_index, self.shape[1], weight)
-    weights = np.where(ignored, 0, 1 if weight is None else weight[places[:, 0]]).astype(self.dtype)
-    losses = np.where(ignored, 0, -np.take_along_axis(self, places, 1)[:, 0] * weights).astype(self.dtype)
-    total = np.asarray(np.add.reduce(weights, axis=None)).astype(self.dtype)
+    places, ignored = _class_places(target, ignore_index, self.shape[1])
+    weights = _class_weights_at(places, ignored, weight, self.dtype)
+    losses = -self[places]
+    if weights.ndim:
+        losses = losses * weights if ignored is None else np.where(ignored, self.dtype.type(0), losses * weights)
     if reduction == "none":
         return losses, np.zeros((), self.dtype)
-    summed = np.asarray(np.add.reduce(losses, axis=None)).astype(self.dtype)
-    return (summed if reduction == "sum" else np.asarray(summed / total)), total
+    total = np.add.reduce(widened(weights), axis=None) if weights.ndim else np.float64(target.size)
+    summed = np.add.reduce(widened(losses), axis=None)
+    return np.asarray(summed if reduction == "sum" else summed / total).astype(self.dtype), np.asarray(total).astype(self.dtype)
 
 
 @primitive(
@@ -306,12 +324,12 @@ def _nll_backward(grad_output, target, weight, total_weight, reduction, ignore_i
         if reduction == "none":
             grad_output = grad_output.reshape(1)
         return _nll_backward.kernel(grad_output, target.reshape(1), weight, total_weight, reduction, ignore_index, (1, *shape))[0]
-    places, ignored = _class_places(target, ignore_index, shape[1], weight)
-    weights = np.where(ignored, 0, -1 if weight is None else -weight[places[:, 0]]).astype(grad_output.dtype)
+    places, ignored = _class_places(target, ignore_index, shape[1])
     if reduction == "mean":
         grad_output = grad_output / total_weight
-    out = np.zeros(shape, grad_output.dtype)
-    np.put_along_axis(out, places, np.expand_dims(np.where(ignored, 0, weights * grad_output), 1), 1)
+    values = -grad_output * _class_weights_at(places, ignored, weight, grad_output.dtype)
+    out = np.zeros(shape, values.dtype)
+    out[places] = values if ignored is None else np.where(ignored, values.dtype.type(0), values)
     return out
 
 
@@ -328,9 +346,8 @@ def _nll_of_gradient(self, target, weight, total_weight, reduction, ignore_index
     if self.ndim == 1:
         out = _nll_of_gradient.kernel(self[None], target.reshape(1), weight, total_weight, reduction, ignore_index)
         return out.reshape(target.shape if reduction == "none" else ())
-    places, ignored = _class_places(target, ignore_index, self.shape[1], weight)
-    weights = np.where(ignored, 0, -1 if weight is None else -weight[places[:, 0]]).astype(self.dtype)
-    losses = np.take_along_axis(self, places, 1)[:, 0] * weights
+    places, ignored = _class_places(target, ignore_index, self.shape[1])
+    losses = -self[places] * _class_weights_at(places, ignored, weight, self.dtype)
     return losses if reduction == "none" else np.asarray(losses.sum() / (total_weight if reduction == "mean" else 1)).astype(self.dtype)
 
 
@@ -340,8 +357,8 @@ def _nll_of(input, target, weight, reduction, ignore_index):
         raise ValueError(f"Expected 1 or more dimensions (got {input.ndim})")
     if input.ndim != 1 and input.shape[0] != target.shape[0]:
         raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
-    if target.dtype.numpy.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {target.dtype.tensor_name}")
+    if target._array.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype.tensor_name}")
     if weight is not None and (weight.ndim != 1 or weight.numel() != input.shape[1 if input.ndim > 1 else 0]):
         raise RuntimeError(
             f"weight tensor should be defined either for all {input.shape[1 if input.ndim > 1 else 0]} classes or no classes but got weight "

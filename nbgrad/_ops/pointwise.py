@@ -98,14 +98,14 @@ def mul(self, other):
 
 @primitive(
     name="div", overload="true", vjp={"self": lambda grad, other: grad / other, "other": lambda grad, self, other: -grad * ((self / other) / other)},
-    promote="float", in_place=True, tensors=(),
+    promote="float", in_place=True, tensors=(), ufunc=operator.truediv,
 )  # fmt: skip
 def _div(self, other):
     """Divide `self` by `other`, elementwise."""
     return np.true_divide(self, other)
 
 
-Tensor.__truediv__ = _div.function
+Tensor.__truediv__ = _div.function.operator
 
 
 @primitive(
@@ -298,7 +298,7 @@ def positive(self):
     return self
 
 
-@primitive(vjp={"self": lambda grad, self: grad * sgn(self)}, promote="same", operators=("__abs__",), in_place=True, aliases=("absolute",))
+@primitive(vjp={"self": lambda grad, self: grad * sgn(self)}, promote="same", operators=("__abs__",), in_place=True, aliases=("absolute",), ufunc=np.abs)
 def abs(self):
     """Give the absolute value of each element. The gradient at 0 is 0."""
     return np.abs(self)

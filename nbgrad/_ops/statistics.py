@@ -122,7 +122,8 @@ def _with_correction(op, method, says):
         if not isinstance(self, Tensor):
             raise TypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(self).__name__}")
         dim, correction = _correction(dim, unbiased, correction)
-        return op.function(self, dim, correction, keepdim, **({} if out is None else {"out": out}))
+        result = op.function(self, dim, correction, keepdim, **({} if out is None else {"out": out}))
+        return tuple(result) if op.outputs else result
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = f"{says} of all elements, or of those along `dim`: the squares are divided by the count less `correction` (1)."
@@ -350,53 +351,65 @@ def mode(self, dim=-1, keepdim=False):
     return picked(self, chosen, dim, keepdim)
 
 
-def _quantile(self, q, dim, keepdim, interpolation, ignore_nan, name):
-    """Quantiles from sorted elements, written with operators."""
-    if self._array.dtype.kind != "f" or self._array.dtype == np.float16:
+@primitive(name="squeeze", overload="quantile", node="SqueezeBackward4", view=True, vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)})
+def _squeeze_last(self):
+    """Drop the last dimension, which has size 1; a view."""
+    return self.reshape(self.shape[:-1])
+
+
+def _check_quantile(self, q, interpolation, name):
+    """The quantiles asked for, as a tensor, after torch's checks."""
+    kind = self._array.dtype
+    if kind.kind != "f" or kind == np.float16:
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise RuntimeError(f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}")
-    if isinstance(q, Tensor):
-        if q.ndim > 1:
-            raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
-        if q._array.dtype != self._array.dtype:
-            raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
-        q = q._array
-    else:
-        q = np.asarray(q, self._array.dtype)
-    if q.size and not ((q >= 0) & (q <= 1)).all():
-        raise RuntimeError(f"{name}() q {'values must be in the range' if q.ndim else 'must be in the range'} [0, 1]" + ("" if q.ndim else f" but got {q}"))
+    if not isinstance(q, Tensor):
+        if not 0 <= q <= 1:
+            raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
+        return wrap(np.asarray(q, kind))
+    if q.ndim > 1:
+        raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
+    if q._array.dtype != kind:
+        raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
+    if not ((q._array >= 0) & (q._array <= 1)).all():
+        raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
+    return q
+
+
+def _rows(self, dim, keepdim):
+    """The elements with those to be sorted in the last dimension, and dimensions of size 1 where they are to be kept."""
+    if dim is None:
+        return self.reshape((1,) * self.ndim + (-1,) if keepdim else (-1,))
+    check_dim(dim, self.ndim)
+    if self.ndim == 0:
+        return self.reshape((1,))
+    return self.unsqueeze(-1).transpose(dim % self.ndim, -1) if keepdim else self.movedim(dim, -1)
+
+
+def _quantile(self, q, dim, keepdim, interpolation, ignore_nan, name):
+    """Quantiles from sorted elements, written with operators."""
+    scalar = not isinstance(q, Tensor) or q.ndim == 0
+    q = _check_quantile(self, q, interpolation, name)
     if self.numel() == 0:
         raise RuntimeError(f"{name}() input tensor must be non-empty")
-    shape = tuple(self.shape)
-    if dim is None:
-        out_shape = (1,) * len(shape) if keepdim else ()
-        rows = self.reshape((-1,))
-    else:
-        check_dim(dim, len(shape))
-        out_shape = tuple(1 if i == dim % len(shape) else n for i, n in enumerate(shape) if keepdim or i != dim % len(shape)) if shape else ()
-        rows = self.movedim(dim, -1) if shape else self.reshape((1,))
-    values = rows.sort(-1)[0] if q.size else rows
+    values = _rows(self, dim, keepdim).sort(-1)[0]
     array = values._array
-    n = array.shape[-1]
-    present = n - np.count_nonzero(np.isnan(array), -1, keepdims=True) if ignore_nan else np.full((*array.shape[:-1], 1), n)
-    ranks = q.reshape(-1) * np.maximum(present - 1, 0).astype(array.dtype)
-    if not ignore_nan:
-        ranks = np.where(np.isnan(array).any(-1, keepdims=True), n - 1, ranks)
-    if interpolation == "lower":
-        ranks = np.floor(ranks)
-    elif interpolation == "higher":
-        ranks = np.ceil(ranks)
-    elif interpolation == "nearest":
-        ranks = np.rint(ranks)
-    below = np.floor(ranks).astype(np.int64)
-    out = values.gather(-1, wrap(below))
+    last = array.shape[-1] - 1
+    missing = np.isnan(array)
+    ranks = q.reshape((-1,))
+    if ignore_nan:
+        ranks = ranks * wrap(np.maximum(last - np.count_nonzero(missing, -1, keepdims=True), 0).astype(array.dtype))
+    else:  # where there is nan it is sorted to the end, and is the answer
+        ranks = where.function(wrap(missing.any(-1, keepdims=True)), last, ranks * last)
+    if interpolation in ("lower", "higher", "nearest"):
+        ranks = {"lower": ranks.floor, "higher": ranks.ceil, "nearest": ranks.round}[interpolation]()
+    below = ranks.detach().floor()
+    out = values.gather(-1, below.long())
     if interpolation in ("linear", "midpoint"):
-        weight = np.full_like(ranks, 0.5) if interpolation == "midpoint" else ranks - below
-        out = out.lerp(values.gather(-1, wrap(np.ceil(ranks).astype(np.int64))), wrap(weight.astype(array.dtype)))
-    if q.ndim == 0:
-        return out.squeeze(-1).reshape(out_shape) if dim is None or keepdim else out.squeeze(-1)
-    return out.movedim(-1, 0).reshape((q.size, *out_shape))
+        weight = wrap(np.full_like(ranks._array, 0.5)) if interpolation == "midpoint" else ranks - below
+        out = out.lerp(values.gather(-1, ranks.detach().ceil().long()), weight)
+    return _squeeze_last.function(out if scalar else out.unsqueeze(0).transpose(0, -1))
 
 
 @facade()

@@ -51,6 +51,7 @@ class Recorder(Observer):
         self._bytes = 0
         self._drafts = []
         self._known = {}  # id(tensor) -> newest draft of that tensor
+        self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
         self._calls, self._steps, self._scopes = [], [], []
         self._call_of_node = weakref.WeakKeyDictionary()
         self._open = []  # ids of the scopes now open
@@ -66,6 +67,11 @@ class Recorder(Observer):
             self._bytes += result._array.nbytes
             if self._bytes > KEPT_BYTES:
                 self._drain()
+
+    def made(self, tensor, place):
+        if len(self._born) >= MAX_CALLS:
+            self._born = {k: v for k, v in self._born.items() if v[0]() is not None}
+        self._born[id(tensor)] = (weakref.ref(tensor), place)
 
     def op_failed(self, op, args, error, place):
         self._tape.append((_FAILED, op, args, f"{type(error).__name__}: {error}", place))
@@ -116,7 +122,10 @@ class Recorder(Observer):
 
     def _value_of(self, tensor):
         draft = self._known.get(id(tensor))
-        return draft if draft is not None and draft.reference() is tensor else self._draft(tensor)
+        if draft is not None and draft.reference() is tensor:
+            return draft
+        reference, place = self._born.get(id(tensor), (None, None))
+        return self._draft(tensor, made_at=place) if reference is not None and reference() is tensor else self._draft(tensor)
 
     def _inputs(self, args, before):
         """Value ids of the tensors among the arguments, also inside lists; `before` stands for the first where it is overwritten."""
@@ -236,7 +245,7 @@ class Recorder(Observer):
         tensor = draft.reference()
         newest = tensor is not None and self._known.get(id(tensor)) is draft
         name = names.get(id(tensor)) if newest else None
-        if name is None and call is not None and self._is_outermost(call) and call["outputs"][0] == draft.id:
+        if name is None and (call is None or self._is_outermost(call) and call["outputs"][0] == draft.id):
             name = places.assigned_to(made_at)
         data, grad, kept = draft.data, draft.grad, False
         if newest:
@@ -323,7 +332,7 @@ def _params(op, args):
     for name, value, default in zip(op.params, args, op.defaults):
         if isinstance(value, Tensor) or type(value) in (list, tuple) and any(isinstance(t, Tensor) for t in value):
             continue
-        if value is default or type(value) is type(default) and value == default:
+        if value is None or value is default or type(value) is type(default) and value == default:
             continue
         text = repr(value)
         found.append((name, text if len(text) <= 60 else text[:57] + "..."))

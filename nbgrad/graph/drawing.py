@@ -1,4 +1,4 @@
-"""The user's way to a graph without the magic: `draw`, `record`, and the `Drawing` they give.
+"""A record together with how it is to be drawn, and the user's ways to one without the magic: `draw` and `record`.
 
 Runs in any Python: nothing here needs a notebook.
 """
@@ -6,6 +6,8 @@ Runs in any Python: nothing here needs a notebook.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import pathlib
 import sys
 
@@ -14,38 +16,68 @@ from .._engine.tensor import Tensor
 from . import render
 from .capture import Recorder
 from .html import to_html
+from .inspect_array import inspect_array
 from .records import Graph
 from .static import static_page
 from .walk import walk
 
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
+MAX_STEPS = 8  # backward steps of one call that go to the browser
+MAX_INSPECTED = 200  # tensors whose elements go into a saved HTML file
 
 
 class Drawing:
-    """A record together with how it is to be drawn. Shows itself as a picture in a notebook and as text elsewhere."""
+    """A graph with its way of being drawn. Shows itself as a picture in a notebook and as text elsewhere."""
 
-    def __init__(self, graph: Graph, **options):
+    def __init__(self, graph: Graph, tensors=None, *, theme: str = "auto", engine: str = "auto", direction: str = "auto",
+                 values: bool = True, **options):  # fmt: skip
         self.graph = graph
-        self.options = options
-        self._svg = None
+        self._tensors = tensors or {}  # value id -> weak reference
+        self._painted = {"theme": theme, "engine": engine}
+        self._described = {"direction": direction, "values": values}
+        self._options = options
+
+    @functools.cached_property
+    def shown(self) -> Graph:
+        """The graph as it is drawn: folded, and with a few backward steps per call."""
+        folded = render.prepare(self.graph, **self._options)
+        kept, seen = [], {}
+        for step in folded.steps:
+            seen[step.call] = seen.get(step.call, 0) + 1
+            if seen[step.call] <= MAX_STEPS:
+                kept.append(step)
+        return dataclasses.replace(folded, steps=tuple(kept))
 
     def to_text(self) -> str:
         """The graph in words."""
-        return render.to_text(self.graph, **self._without("theme", "engine"))
+        return render.to_text(self.graph, **self._described, **self._options)
+
+    @functools.cached_property
+    def svg(self) -> str:
+        """The graph as an SVG picture."""
+        return render.to_svg(self.graph, **self._painted, **self._described, **self._options)
 
     def to_svg(self) -> str:
         """The graph as an SVG picture."""
-        if self._svg is None:
-            self._svg = render.to_svg(self.graph, **self.options)
-        return self._svg
+        return self.svg
 
     def to_dot(self) -> str:
         """The graph as Graphviz source."""
-        return render.to_dot(self.graph, **self._without("theme", "engine"))
+        return render.to_dot(self.graph, **self._described, **self._options)
 
     def to_html(self) -> str:
-        """The graph as one HTML file that needs no network and can be explored."""
-        return to_html(self.graph, self.to_svg())
+        """The graph as one HTML file that needs no network and can be explored, with the tensors that are still alive."""
+        arrays = {}
+        for value in sorted(self.shown.values, key=lambda v: v.name is None)[:MAX_INSPECTED]:
+            tensor = self._tensors[value.id]() if value.id in self._tensors else None
+            if tensor is not None:
+                sides = {"data": tensor, "grad": tensor._grad}
+                arrays[value.id] = {side: inspect_array(t._array).to_plain() for side, t in sides.items() if t is not None}
+        return to_html(self.shown, self.svg, arrays)
+
+    def to_page(self) -> str:
+        """HTML without scripts, for hosts that clean what they show: the picture as an image and a table."""
+        return static_page(self.shown, self.svg)
 
     def to_json(self) -> str:
         """The record alone, for `Graph.from_json`."""
@@ -57,16 +89,11 @@ class Drawing:
         kind = path.suffix.lower()
         if kind not in KINDS:
             raise ValueError(f"cannot save a graph as {path.name!r}: the name must end in one of {', '.join(KINDS)}")
-        path.write_text(getattr(self, "to_text" if kind == ".txt" else f"to_{kind[1:]}")(), encoding="utf-8")
+        path.write_text(getattr(self, "to_text" if kind == ".txt" else f"to_{kind[1:]}")(), encoding="utf-8", errors="replace")
         return path
 
-    def _without(self, *names):
-        return {k: v for k, v in self.options.items() if k not in names}
-
     def _repr_mimebundle_(self, include=None, exclude=None):
-        svg = self.to_svg()
-        folded = render.prepare(self.graph, **self._without("theme", "engine", "direction", "values"))
-        return {"text/plain": self.to_text(), "text/html": static_page(folded, svg), "image/svg+xml": svg}
+        return {"text/plain": self.to_text(), "text/html": self.to_page(), "image/svg+xml": self.svg}
 
     def __repr__(self):
         return self.to_text()
@@ -79,11 +106,17 @@ def draw(*tensors: Tensor, **options) -> Drawing:
 
     >>> import nbgrad as torch
     >>> w = torch.ones(2, requires_grad=True)
-    >>> drawing = torch.graph.draw((w * 3).sum())
+    >>> torch.graph.draw((w * 3).sum())
+    graph of %t2: 2 operators, no gradients yet
+    w    = parameter        (2,)  1 1  ∂ –
+    %t1  = mul(w, other=3)  (2,)       ∂ –  line 1
+    %t2  = sum(%t1)         ()    6    ∂ –  line 1
+    <BLANKLINE>
     """
     frame = sys._getframe(1)
     namespace = {**frame.f_globals, **frame.f_locals}
-    return Drawing(walk(*tensors, namespace=namespace, cell=frame.f_code.co_filename), **options)
+    graph, found = walk(*tensors, namespace=namespace, cell=frame.f_code.co_filename)
+    return Drawing(graph, found, **options)
 
 
 @contextlib.contextmanager
@@ -98,3 +131,4 @@ def record(**options):
     finally:
         namespace = {**frame.f_globals, **frame.f_locals}
         drawing.graph = recorder.graph(namespace, cell=frame.f_code.co_filename)
+        drawing._tensors = recorder.tensors()

@@ -46,7 +46,7 @@ def escape(text: str) -> str:
 
 def _cells(graph, value):
     call = graph.producer(value.id)
-    made = call.op.rsplit(".", 1)[-1] if call else "parameter" if value.is_parameter else "leaf" if value.requires_grad else "input"
+    made = call.op.rsplit(".", 1)[-1] if call else "parameter" if value.is_parameter else "input" if value.is_leaf and not value.requires_grad else "leaf" if value.is_leaf else "earlier result"
     if value.cut:
         made += f" (cut: {value.cut})"
     grad = _text.number(_text.norm(value.grad)) if value.requires_grad else ""

@@ -44,7 +44,7 @@ def _head(graph):
 
 
 def _leaf(graph, value, values):
-    kind = "parameter" if value.is_parameter else "leaf" if value.requires_grad else "input"
+    kind = "parameter" if value.is_parameter else "input" if value.is_leaf and not value.requires_grad else "leaf" if value.is_leaf else "earlier result"
     return (_name(graph, value.id), "= " + kind + _cut(value), _text.shape(value), _data(value) if values else "", _grad(value), _line(value))
 
 

@@ -5,6 +5,8 @@ What a walk can know is what the graph keeps: nodes, saved tensors, leaves, plac
 
 from __future__ import annotations
 
+import weakref
+
 from .._engine.node import AccumulateGrad, Port, gradient_edge, node_of, number_of
 from .._engine.tensor import Tensor
 from .capture import formulas_of
@@ -13,15 +15,18 @@ from .source import Sources, names_of
 from .summary import summarize
 
 
-def walk(*roots: Tensor, namespace=None, cell: str | None = None) -> Graph:
+def walk(*roots: Tensor, namespace=None, cell: str | None = None):
     """Make the record of everything that `roots` were computed from, as far as gradients would flow.
+
+    Returns the `Graph` and the tensors that are still there, as `{value id: weak reference}`.
 
     `namespace` gives names to the tensors that are still there. Raises `TypeError` for what is no tensor.
     """
     for root in roots:
         if not isinstance(root, Tensor):
             raise TypeError(f"a graph is drawn from tensors, not from {type(root).__name__}")
-    return _Walk(roots, namespace or {}, cell).graph()
+    found = _Walk(roots, namespace or {}, cell)
+    return found.graph(), found.tensors
 
 
 class _Walk:
@@ -96,6 +101,7 @@ class _Walk:
         return value_id
 
     def _described(self, value_id, tensor, names, place):
+        self.tensors[value_id] = weakref.ref(tensor)
         leaf = tensor._edge is None
         grad = tensor._grad
         return Value(

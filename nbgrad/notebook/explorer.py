@@ -24,7 +24,7 @@ from IPython.display import display
 
 from nbgrad.graph.html import explorer_script, explorer_style
 from nbgrad.graph.records import Graph, Summary
-from nbgrad.notebook.inspect_array import inspect_array
+from nbgrad.graph.inspect_array import inspect_array
 
 PUSH_INTERVAL = 0.05  # seconds; a thousand messages a second would make the server drop some for good
 

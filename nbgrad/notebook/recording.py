@@ -14,11 +14,9 @@ from IPython.core.error import UsageError
 from IPython.display import display
 
 from .._engine.modes import state
-from ..graph import render
 from ..graph.capture import Recorder
-from ..graph.html import to_html
+from ..graph.drawing import KINDS, Drawing
 from ..graph.records import Graph
-from ..graph.static import static_page
 
 
 @dataclass
@@ -77,22 +75,22 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
     if options.backward is not None and not _has(graph, options.backward):
         print(f"%%autograd --backward {options.backward}: no value of this graph is called so; it has {_names(graph)}. Showing all of it.")
         options.backward = None
-    text = render.to_text(graph, **options.of_picture())
-    svg = render.to_svg(graph, **options.of_picture())
+    drawing = Drawing(graph, recording.recorder.tensors(), **options.of_picture())
     for path in options.save:
-        save(graph, svg, path, options)
-    folded = render.prepare(graph, **{k: v for k, v in options.of_picture().items() if k not in ("direction", "values")})
-    page = static_page(folded, svg)
-    shown = graph if len(graph.calls) <= MAX_SENT else folded  # the page gets what is drawn, not the ten thousand calls behind it
-    view = _view(shown, svg, recording, remember) if options.widget else None
+        try:
+            drawing.save(path)
+        except OSError as error:
+            print(f"%%autograd --save {path}: not written, {error.strerror or error}")
+    text, page = drawing.to_text(), drawing.to_page()  # before display, which would swallow a fault
+    view = _view(drawing, recording, remember) if options.widget else None
     if view is None:
-        display(Picture(graph, svg, text, page))
+        display(drawing)
     else:
         view.show(text, page)
     return graph
 
 
-def _view(graph, svg, recording, remember):
+def _view(drawing, recording, remember):
     """The live view, or None where this host shows no widgets."""
     from IPython import get_ipython
 
@@ -104,7 +102,7 @@ def _view(graph, svg, recording, remember):
         from .live import LiveTensors
 
         source = LiveTensors(recording.recorder)
-        view = GraphView(graph, svg, source)
+        view = GraphView(drawing.shown, drawing.svg, source)
     except Exception as error:  # widgets missing or broken: the picture still stands
         warnings.warn(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})", stacklevel=2)
         return None
@@ -113,47 +111,10 @@ def _view(graph, svg, recording, remember):
     return view
 
 
-class Picture:
-    """A drawn graph for hosts without widgets: picture, table and text in one output."""
-
-    def __init__(self, graph: Graph, svg: str, text: str, page: str):
-        self._graph, self._svg, self._text, self._page = graph, svg, text, page
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/html": self._page, "image/svg+xml": self._svg, "text/plain": self._text}
-
-    def __repr__(self):
-        return self._text
-
-
-MAX_SENT = 2000  # calls of a record that goes to the browser whole
-SUFFIXES = (".svg", ".dot", ".html", ".json", ".txt")
-
-
-def save(graph: Graph, svg: str, path: str, options: Options) -> None:
-    """Write a graph to a file; the ending says as what."""
-    target = pathlib.Path(path).expanduser()
-    kind = target.suffix.lower()
-    if kind == ".svg":
-        content = svg
-    elif kind == ".dot":
-        content = render.to_dot(graph, **options.of_picture())
-    elif kind == ".html":
-        content = to_html(graph, svg)
-    elif kind == ".json":
-        content = graph.to_json()
-    else:
-        content = render.to_text(graph, **options.of_picture())
-    try:
-        target.write_text(content, encoding="utf-8")
-    except OSError as error:
-        print(f"%%autograd --save {path}: not written, {error.strerror or error}")
-
-
 def check_save(path: str) -> None:
     """Raise `UsageError` for a file name whose ending says nothing."""
-    if pathlib.Path(path).suffix.lower() not in SUFFIXES:
-        raise UsageError(f"%%autograd --save {path}: the name must end in one of {', '.join(SUFFIXES)}")
+    if pathlib.Path(path).suffix.lower() not in KINDS:
+        raise UsageError(f"%%autograd --save {path}: the name must end in one of {', '.join(KINDS)}")
 
 
 def _has(graph, name):

@@ -30,7 +30,7 @@ _SETTINGS = {
 def find_chromium() -> str | None:
     """The browser's path: $CHROMIUM, then well-known names on PATH, then the one Playwright installed; None where there is none."""
     if path := os.environ.get("CHROMIUM"):
-        return path
+        return path if Path(path).exists() else None
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from nbgrad.graph.html import to_html
-from nbgrad.notebook.inspect_array import inspect_array
+from nbgrad.graph.inspect_array import inspect_array
 
 
 @pytest.fixture

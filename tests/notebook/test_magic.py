@@ -200,7 +200,7 @@ def test_a_fault_in_drawing_is_one_line_and_the_result_stands(run, shell, monkey
     def broken(*args, **kwargs):
         raise ZeroDivisionError("no picture today")
 
-    monkeypatch.setattr("nbgrad.notebook.recording.render.to_text", broken)
+    monkeypatch.setattr("nbgrad.graph.drawing.render.to_text", broken)
     with pytest.warns(UserWarning, match="could not draw this cell's graph.*the cell itself is not affected"):
         result, _ = run("%%autograd", "y = x * w", "y.sum()")
     assert result.success and result.result.item() == 12.0

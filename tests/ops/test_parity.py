@@ -64,6 +64,35 @@ def test_values_and_derivatives_are_those_of_torch(name, sample):
         compare_gradients(pairs, ours.leaves, theirs.leaves, sample)
 
 
+UNDERIVED = {"acosh", "asinh", "atanh"}  # PyTorch has no derivative for their in-place twins
+
+
+def has_twin(name, sample):
+    """Whether both have an in-place method for this sample, whose first argument is a floating point tensor."""
+    first = sample.args[0] if sample.args else None
+    twin = f"{name.rpartition('.')[2]}_"
+    leaf = isinstance(first, np.ndarray) and first.dtype.kind == "f" and sample.grad and (sample.leaves is None or 0 in sample.leaves)
+    return name not in UNDERIVED and sample.parity and leaf and hasattr(nbgrad.Tensor, twin) and hasattr(torch.Tensor, twin)
+
+
+@pytest.mark.parametrize(("name", "sample"), cases(has_twin))
+def test_in_place_twins_are_those_of_torch(name, sample):
+    twin = f"{name.rpartition('.')[2]}_"
+    theirs = prepare(sample, torch_tensor, convert=as_torch)
+    try:
+        expected = quietly(getattr(theirs.args[0] * 1, twin), *theirs.args[1:], **theirs.kwargs)
+    except (RuntimeError, TypeError, NotImplementedError) as error:  # such as a result of another shape or type
+        ours = prepare(sample, our_tensor)
+        with pytest.raises((type(error), RuntimeError, TypeError)):
+            quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
+        return
+    ours = prepare(sample, our_tensor)
+    got = quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
+    same(got, expected, "the changed tensor", sample.tolerance)
+    if expected.grad_fn is not None:
+        compare_gradients([(got, expected)], ours.leaves, theirs.leaves, sample.but(second=False))
+
+
 def compare_gradients(pairs, our_leaves, their_leaves, sample):
     arrays = [c.astype(g._array.dtype) for c, (g, _) in zip(cotangents([tuple(e.shape) for _, e in pairs]), pairs)]
     expected = torch.autograd.grad(

@@ -307,7 +307,7 @@ export class Inspector {
       element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")),
       factList(facts),
       element("p", { class: "nbx-quiet" }, "Choose a tensor or an operator to look inside. Arrow keys follow the edges."),
-      record.source && element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, record.source),
+      record.source && sourceListing(record.source),
     ].filter(Boolean);
   }
 
@@ -340,4 +340,18 @@ function codeLine(text) {
 
 function formulaLine([name, formula]) {
   return element("div", { class: "nbx-formula" }, element("span", { class: "nbx-grad-ink" }, `∂ ${name}`), codeLine(formula));
+}
+
+/**
+ * The recorded cell with its line numbers, from its first line that says something.
+ * @param {string} source
+ */
+function sourceListing(source) {
+  const lines = source.trimEnd().split("\n");
+  const first = lines.findIndex((line) => line.trim());
+  const rows = lines.slice(first).flatMap((line, i) => [
+    element("span", { class: "nbx-line-number" }, String(first + i + 1).padStart(String(lines.length).length)),
+    ` ${line}\n`,
+  ]);
+  return element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, ...rows);
 }

@@ -7,7 +7,7 @@ import lesson
 import pytest
 
 from nbgrad.graph.html import explorer_script, explorer_style
-from nbgrad.notebook.inspect_array import inspect_array
+from nbgrad.graph.inspect_array import inspect_array
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>explorer</title><style>%s</style>
 <body style="margin:0"><main><div class="jp-OutputArea"><div class="jp-OutputArea-child" id="sibling">

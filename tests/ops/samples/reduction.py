@@ -47,7 +47,7 @@ NORMS = [
 ]  # fmt: skip
 QUANTILES = [
     *(Sample(m.real(7), 0.3, interpolation=i).but(leaves=(0,)) for i in ("linear", "lower", "higher", "midpoint", "nearest")), Sample(m.real(2, 5), 0.5, 1), Sample(m.real(2, 5), 0.25, 0, True),
-    Sample(m.real(2, 5), np.array([0.1, 0.9]), 1).but(leaves=(0,)), Sample(m.real(2, 5), np.array([0.1, 0.9]), 1, True).but(leaves=(0,)), Sample(m.real(2, 5), np.array([0.0, 0.5, 1.0])).but(leaves=(0,)),
+    Sample(m.real(2, 5), np.array([0.1, 0.9]), 1), Sample(m.real(2, 5), np.array([0.1, 0.9]), 1, True).but(leaves=(0,)), Sample(m.real(2, 5), np.array([0.0, 0.5, 1.0])).but(leaves=(0,)),
     Sample(HOLES, 0.5, 1).but(smooth=False), Sample(HOLES, 0.5).but(smooth=False), Sample(m.real(4, dtype=np.float32), 0.4), Sample(m.real(2, 3), 0.5, keepdim=True),
 ]  # fmt: skip
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from nbgrad.notebook.inspect_array import BINS, MAX_CELLS, MAX_SIDE, inspect_array
+from nbgrad.graph.inspect_array import BINS, MAX_CELLS, MAX_SIDE, inspect_array
 
 
 def parts(array, *args, **options):
@@ -158,15 +158,3 @@ def test_objects_are_refused():
 def test_plain_form_is_json():
     plain = json.loads(json.dumps(inspect_array(random(2, 2)).to_plain()))
     assert len(plain["buffers"]) == 3 and plain["shape"] == [2, 2]
-
-
-@pytest.mark.parametrize("shape", [(4000, 2500), (10, 1000, 1000), (10_000_000,)])
-def test_ten_million_elements_are_quick(shape):
-    a = np.random.default_rng(0).random(shape, dtype=np.float32)
-    inspect_array(a)
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        inspect_array(a)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.5  # about 0.1 s; the bound leaves room for a slow core
