@@ -208,6 +208,8 @@ def _normal(item):
         return array if array.ndim or array.dtype.kind == "b" else int(array)
     if isinstance(item, (list, tuple, range)):
         return _as_index(item)
+    if isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'")
     try:
         return operator.index(item)
     except TypeError:
