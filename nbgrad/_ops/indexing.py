@@ -17,7 +17,7 @@ from .._engine.modes import state
 from .._engine.op import composite, primitive
 from .._engine.tensor import Tensor
 from .conversion import checked_number
-from .creation import array_from
+from .from_data import array_from
 from .gathering import add_rows
 from .selection import select, slice_
 from .shape import _alias, unsqueeze
