@@ -80,8 +80,9 @@ def make_binary(op):
         else:
             node = out._edge = None
             out._requires_grad = False
-        if mode.observer is not None:
-            mode.observer.op(op, (self, other, *tail), out, node, place_of_caller(1))
+        observer = mode.observer
+        if observer is not None:
+            observer.op(op, (self, other, *tail) if tail else (self, other), out, node, place_of_caller(1) if node is None else None)
         return out
 
     def function(*args, **kwargs):

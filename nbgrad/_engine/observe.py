@@ -16,7 +16,8 @@ class Observer:
 
     def op(self, op, args, result, node, place, in_place=False):
         """An operator ran: `op` is its entry (or a name, for the few that are none), `args` are as given in the order of its parameters,
-        `result` is a tensor or a tuple of them, `node` what it left for backward or None.
+        `result` is a tensor or a tuple of them, `node` what it left for backward or None. `place` may be None where there is a node, which
+        has it.
 
         With `in_place` the result is the changed tensor itself, and `args[0]` stands for it as it was.
         """

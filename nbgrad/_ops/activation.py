@@ -26,7 +26,7 @@ _ONE = {"promote": "same", "promoted": ("self",), "in_place": True}
 def relu(self):
     """Replace negative elements by 0. The gradient at 0 is 0."""
     if self.dtype.kind in "bc":
-        raise RuntimeError(f'"relu" not implemented for \'{"Bool" if self.dtype.kind == "b" else "Complex"}\'')
+        raise RuntimeError(f"\"relu\" not implemented for '{'Bool' if self.dtype.kind == 'b' else 'Complex'}'")
     return np.maximum(self, 0)
 
 
@@ -39,7 +39,13 @@ def _threshold_backward(grad_output, self, threshold):
     return select(~(self <= threshold), grad_output, grad_output.dtype.type(0))
 
 
-@primitive(vjp={"self": lambda grad, self, threshold: _threshold_backward(grad, self, threshold)}, **_ONE, namespace=_BOTH, method=False, inplace_flag=True)
+@primitive(
+    vjp={"self": lambda grad, self, threshold: _threshold_backward(grad, self, threshold)},
+    **_ONE,
+    namespace=_BOTH,
+    method=False,
+    inplace_flag=True,
+)
 def threshold(self, threshold, value):
     """Replace elements that are not above `threshold` by `value`."""
     return select(self <= threshold, self.dtype.type(value), self)
@@ -194,7 +200,9 @@ def tanhshrink(input):
     return input - input.tanh()
 
 
-@primitive(vjp={"self": lambda grad, self: where((self > -3) & (self < 3), grad / 6, 0)}, **_ONE, namespace=_F, method=False, inplace_flag=True)
+@primitive(
+    vjp={"self": lambda grad, self: where((self > -3) & (self < 3), grad / 6, 0)}, **_ONE, namespace=_F, method=False, inplace_flag=True
+)
 def hardsigmoid(self):
     """Give `x / 6 + 1/2`, cut off at 0 and 1."""
     return np.clip(self + 3, 0, 6) / self.dtype.type(6)
@@ -275,7 +283,11 @@ def _glu_backward(grad, x, dim):
     return _padded(grad * s, dim, 0, half) + _padded(grad * first * (1 - s) * s, dim, half, 0)
 
 
-@primitive(vjp={"self": lambda grad, self_shape, dim, start, length: _padded(grad, dim, start, self_shape[dim] - start - length)}, method=False, namespace=())
+@primitive(
+    vjp={"self": lambda grad, self_shape, dim, start, length: _padded(grad, dim, start, self_shape[dim] - start - length)},
+    method=False,
+    namespace=(),
+)
 def _part(self, dim, start, length):
     """The elements from `start` on along a dimension."""
     return self[(slice(None),) * dim + (slice(start, start + length),)]
@@ -303,7 +315,7 @@ def _cast_for(self, dtype):
 def _check_softmax(self, dim, name):
     check_dim(dim, self.ndim)
     if self.dtype.kind != "f":
-        raise NotImplementedError(f'"{name}_lastdim_kernel_impl" not implemented for \'{"Bool" if self.dtype.kind == "b" else "Long"}\'')
+        raise NotImplementedError(f"\"{name}_lastdim_kernel_impl\" not implemented for '{'Bool' if self.dtype.kind == 'b' else 'Long'}'")
 
 
 def _softmax_type(name):

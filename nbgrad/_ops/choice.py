@@ -7,7 +7,6 @@ import numpy as np
 from .._engine.op import facade, primitive
 from .._engine.tensor import Tensor, wrap
 
-
 _BITS = {4: np.int32, 8: np.int64}
 
 
@@ -66,8 +65,6 @@ def where_method(self, condition, other):
     return where.function(condition, self, other)
 
 
-
-
 def _clamp_self(grad, self, min, max):
     if min is None:
         return where(self <= max, grad, 0)
@@ -124,8 +121,6 @@ def clamp_min(self, min):
 def clamp_max(self, max):
     """Lower elements above `max` to it."""
     return np.minimum(self, max)
-
-
 
 
 @primitive(

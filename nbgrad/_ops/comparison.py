@@ -75,7 +75,7 @@ def _only_whole(self, name, kinds="biu"):
     if self.dtype.kind not in kinds:
         from .._engine.dtypes import of_array
 
-        raise NotImplementedError(f'"{name}_cpu" not implemented for \'{of_array(self.dtype).tensor_name}\'')
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
 
 
 @primitive(**BOTH, operators=("__and__", "__rand__"))
@@ -198,5 +198,7 @@ def equal(input, other):
         raise TypeError("equal(): arguments must be Tensors")
     a, b = input._array, other._array
     if a.dtype != b.dtype:
-        raise RuntimeError(f"Expected object of data type {input.dtype} but got data type {other.dtype} for argument #2 'other' in call to equal")
+        raise RuntimeError(
+            f"Expected object of data type {input.dtype} but got data type {other.dtype} for argument #2 'other' in call to equal"
+        )
     return a.shape == b.shape and bool(np.array_equal(a, b))

@@ -80,7 +80,8 @@ def _by_indices(grad, indices, shape, dim):
 
 
 @primitive(
-    vjp={"self": lambda grad_values, indices, self_shape, dim: _by_indices(grad_values, indices, self_shape, dim)}, outputs=("values", "indices")
+    vjp={"self": lambda grad_values, indices, self_shape, dim: _by_indices(grad_values, indices, self_shape, dim)},
+    outputs=("values", "indices"),
 )
 def cummax(self, dim):
     """Give the largest element so far along a dimension, and its index."""
@@ -88,7 +89,8 @@ def cummax(self, dim):
 
 
 @primitive(
-    vjp={"self": lambda grad_values, indices, self_shape, dim: _by_indices(grad_values, indices, self_shape, dim)}, outputs=("values", "indices")
+    vjp={"self": lambda grad_values, indices, self_shape, dim: _by_indices(grad_values, indices, self_shape, dim)},
+    outputs=("values", "indices"),
 )
 def cummin(self, dim):
     """Give the smallest element so far along a dimension, and its index."""
@@ -118,7 +120,5 @@ def _reversed_logcumsumexp(self, dim):
 def _logcumsumexp_gradient(grad, self, result, dim, reverse):
     # sum over j >= i of grad_j exp(x_i - result_j), in logarithms so that nothing overflows, for the two signs of the gradient apart
     back = logcumsumexp if reverse else _reversed_logcumsumexp
-    positive, negative = (
-        exp(back(where(g > 0, log(where(g > 0, g, 1)) - result, float("-inf")), dim) + self) for g in (grad, -grad)
-    )
+    positive, negative = (exp(back(where(g > 0, log(where(g > 0, g, 1)) - result, float("-inf")), dim) + self) for g in (grad, -grad))
     return positive - negative

@@ -18,13 +18,17 @@ def exp(self):
     return np.exp(self)
 
 
-@primitive(vjp={"self": lambda grad, result: grad * result * math.log(2)}, promote="float", in_place=True, aliases=("special.exp2",), ufunc=np.exp2)
+@primitive(
+    vjp={"self": lambda grad, result: grad * result * math.log(2)}, promote="float", in_place=True, aliases=("special.exp2",), ufunc=np.exp2
+)
 def exp2(self):
     """Raise 2 to the power of each element."""
     return np.exp2(self)
 
 
-@primitive(vjp={"self": lambda grad, result: grad * (result + 1)}, promote="float", in_place=True, aliases=("special.expm1",), ufunc=np.expm1)
+@primitive(
+    vjp={"self": lambda grad, result: grad * (result + 1)}, promote="float", in_place=True, aliases=("special.expm1",), ufunc=np.expm1
+)
 def expm1(self):
     """Raise e to the power of each element and subtract 1, exactly also near 0."""
     return np.expm1(self)
@@ -48,7 +52,14 @@ def log10(self):
     return np.log10(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (self + 1)}, promote="float", in_place=True, aliases=("special.log1p",), node="Log1PBackward0", ufunc=np.log1p)
+@primitive(
+    vjp={"self": lambda grad, self: grad / (self + 1)},
+    promote="float",
+    in_place=True,
+    aliases=("special.log1p",),
+    node="Log1PBackward0",
+    ufunc=np.log1p,
+)
 def log1p(self):
     """Take the natural logarithm of 1 plus each element, exactly also near 0."""
     return np.log1p(self)
@@ -96,13 +107,17 @@ def tan(self):
     return np.tan(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arcsin",), ufunc=np.arcsin)
+@primitive(
+    vjp={"self": lambda grad, self: grad * rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arcsin",), ufunc=np.arcsin
+)
 def asin(self):
     """Take the inverse sine, in radians."""
     return np.arcsin(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * -rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arccos",), ufunc=np.arccos)
+@primitive(
+    vjp={"self": lambda grad, self: grad * -rsqrt(1 - self * self)}, promote="float", in_place=True, aliases=("arccos",), ufunc=np.arccos
+)
 def acos(self):
     """Take the inverse cosine, in radians."""
     return np.arccos(self)
@@ -142,7 +157,13 @@ def cosh(self):
     return np.cosh(self)
 
 
-@primitive(vjp={"self": lambda grad, result: _tanh_backward(grad, result)}, promote="float", in_place=True, namespace=("", "nn.functional"), ufunc=np.tanh)
+@primitive(
+    vjp={"self": lambda grad, result: _tanh_backward(grad, result)},
+    promote="float",
+    in_place=True,
+    namespace=("", "nn.functional"),
+    ufunc=np.tanh,
+)
 def tanh(self):
     """Take the hyperbolic tangent."""
     return np.tanh(self)
@@ -159,22 +180,32 @@ def _tanh_backward(grad_output, result_of_tanh):
     """The gradient of `tanh`, by its result; one buffer instead of three."""
     slope = np.multiply(result_of_tanh, result_of_tanh)
     slope = np.subtract(1, slope, out=slope) if type(slope) is np.ndarray else 1 - slope
-    return np.multiply(grad_output, slope, out=slope) if type(slope) is np.ndarray and slope.dtype == grad_output.dtype else grad_output * slope
+    return (
+        np.multiply(grad_output, slope, out=slope)
+        if type(slope) is np.ndarray and slope.dtype == grad_output.dtype
+        else grad_output * slope
+    )
 
 
-@primitive(vjp={"self": lambda grad, self: grad * rsqrt(self * self + 1)}, promote="float", in_place=True, aliases=("arcsinh",), ufunc=np.arcsinh)
+@primitive(
+    vjp={"self": lambda grad, self: grad * rsqrt(self * self + 1)}, promote="float", in_place=True, aliases=("arcsinh",), ufunc=np.arcsinh
+)
 def asinh(self):
     """Take the inverse hyperbolic sine."""
     return np.arcsinh(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * rsqrt(self * self - 1)}, promote="float", in_place=True, aliases=("arccosh",), ufunc=np.arccosh)
+@primitive(
+    vjp={"self": lambda grad, self: grad * rsqrt(self * self - 1)}, promote="float", in_place=True, aliases=("arccosh",), ufunc=np.arccosh
+)
 def acosh(self):
     """Take the inverse hyperbolic cosine."""
     return np.arccosh(self)
 
 
-@primitive(vjp={"self": lambda grad, self: grad / (1 - self * self)}, promote="float", in_place=True, aliases=("arctanh",), ufunc=np.arctanh)
+@primitive(
+    vjp={"self": lambda grad, self: grad / (1 - self * self)}, promote="float", in_place=True, aliases=("arctanh",), ufunc=np.arctanh
+)
 def atanh(self):
     """Take the inverse hyperbolic tangent."""
     return np.arctanh(self)
@@ -228,7 +259,13 @@ def _sigmoid_backward(grad_output, result_of_sigmoid):
     return grad_output * ((1 - result_of_sigmoid) * result_of_sigmoid)
 
 
-@primitive(vjp={"self": lambda grad, self, eps: _logit_slope(grad, self, eps)}, promote="float", promoted=("self",), in_place=True, aliases=("special.logit",))
+@primitive(
+    vjp={"self": lambda grad, self, eps: _logit_slope(grad, self, eps)},
+    promote="float",
+    promoted=("self",),
+    in_place=True,
+    aliases=("special.logit",),
+)
 def logit(self, eps=None):
     """Invert `sigmoid`: `log(x / (1 - x))`, with the elements brought into [eps, 1 - eps] first if `eps` is given."""
     if eps is not None and eps >= 0:

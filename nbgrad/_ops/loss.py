@@ -29,7 +29,9 @@ def choose_reduction(size_average, reduce, reduction):
     """The reduction that the two deprecated arguments ask for, or `reduction`."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", UserWarning, stacklevel=4)
+        warnings.warn(
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", UserWarning, stacklevel=4
+        )
     _check_reduction(reduction)
     return reduction
 

@@ -79,7 +79,9 @@ def _layer_norm(self, weight, bias, dims, eps):
 def _check_normalized(input, normalized_shape, weight):
     shape = tuple(normalized_shape)
     if not shape:
-        raise RuntimeError(f"Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = {list(shape)}")
+        raise RuntimeError(
+            f"Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = {list(shape)}"
+        )
     if weight is not None and tuple(weight.shape) != shape:
         raise RuntimeError(
             f"Expected weight to be of same shape as normalized_shape, but got weight of shape {list(weight.shape)} and normalized_shape = {list(shape)}"
@@ -277,7 +279,9 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
         raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     n, channels = input.shape[:2]
     rows = input.reshape((1, n * channels, *input.shape[2:]))
-    repeated = [None if x is None else x.reshape((1, -1)).expand((n, channels)).reshape((-1,)) for x in (running_mean, running_var, weight, bias)]
+    repeated = [
+        None if x is None else x.reshape((1, -1)).expand((n, channels)).reshape((-1,)) for x in (running_mean, running_var, weight, bias)
+    ]
     statistics = [None if x is None else x.detach() for x in repeated[:2]]
     if use_input_stats and running_mean is not None:
         statistics = [wrap(x._array.copy()) for x in statistics]

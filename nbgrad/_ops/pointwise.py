@@ -298,7 +298,14 @@ def positive(self):
     return self
 
 
-@primitive(vjp={"self": lambda grad, self: grad * sgn(self)}, promote="same", operators=("__abs__",), in_place=True, aliases=("absolute",), ufunc=np.abs)
+@primitive(
+    vjp={"self": lambda grad, self: grad * sgn(self)},
+    promote="same",
+    operators=("__abs__",),
+    in_place=True,
+    aliases=("absolute",),
+    ufunc=np.abs,
+)
 def abs(self):
     """Give the absolute value of each element. The gradient at 0 is 0."""
     return np.abs(self)
@@ -309,14 +316,19 @@ def sign(self):
     """Give -1, 0 or 1 by the sign of each element."""
     if self.dtype.kind == "c":
         raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers; use torch.sgn")
-    return self.copy() if self.dtype.kind == "b" else np.where(np.isnan(self), 0, np.sign(self)).astype(self.dtype) if self.dtype.kind == "f" else np.sign(self)
+    return (
+        self.copy()
+        if self.dtype.kind == "b"
+        else np.where(np.isnan(self), 0, np.sign(self)).astype(self.dtype)
+        if self.dtype.kind == "f"
+        else np.sign(self)
+    )
 
 
 @primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True)
 def sgn(self):
     """Give -1, 0 or 1 by the sign of each element; for complex numbers, the one of the same angle and length 1."""
     return np.sign(self) if self.dtype.kind == "c" else sign.kernel(self)
-
 
 
 @primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True)
@@ -353,7 +365,7 @@ def round(self, *, decimals=0):
 
 def _rounded(function, self):
     if self.dtype.kind == "b":
-        raise RuntimeError(f'"{function.__name__}" not implemented for \'Bool\'')
+        raise RuntimeError(f"\"{function.__name__}\" not implemented for 'Bool'")
     return self.copy() if self.dtype.kind in "iu" else function(self)
 
 

@@ -164,7 +164,9 @@ def _check_not_empty(self, name, dim):
             if name == "aminmax":
                 raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
             kind = IndexError if name.startswith("arg") else RuntimeError
-            raise kind(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+            raise kind(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            )
         for d in dims_of(dim, self.ndim):
             if self.shape[d] == 0:
                 raise IndexError(f"{name}{'' if name == 'aminmax' else '()'}: Expected reduction dim {d} to have non-zero size.")
@@ -308,7 +310,7 @@ def _choose_extreme(of_all, along, of_two, self, dim, keepdim, other, out):
 
 def _arg(choose, self, name, dim, keepdim):
     if self.dtype.kind in "bc":
-        raise NotImplementedError(f'"{name}_cpu" not implemented for \'{of_array(self.dtype).tensor_name}\'')
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
     if dim is None:
         _check_not_empty(self, name, None)
         return np.asarray(choose(self)).reshape((1,) * self.ndim if keepdim else ()).astype(np.int64)

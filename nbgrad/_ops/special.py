@@ -13,26 +13,40 @@ from .elementary import exp, log
 from .pointwise import widened
 
 
-
 def _scipy(name):
     import scipy.special
 
     return getattr(scipy.special, name)
 
 
-@primitive(vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (2 / math.sqrt(math.pi))}, promote="float", in_place=True, aliases=("special.erf",))
+@primitive(
+    vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (2 / math.sqrt(math.pi))},
+    promote="float",
+    in_place=True,
+    aliases=("special.erf",),
+)
 def erf(self):
     """Take the error function."""
     return np.asarray(_scipy("erf")(widened(self))).astype(self.dtype, copy=False)
 
 
-@primitive(vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (-2 / math.sqrt(math.pi))}, promote="float", in_place=True, aliases=("special.erfc",))
+@primitive(
+    vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (-2 / math.sqrt(math.pi))},
+    promote="float",
+    in_place=True,
+    aliases=("special.erfc",),
+)
 def erfc(self):
     """Take 1 minus the error function, exactly also where that is small."""
     return np.asarray(_scipy("erfc")(widened(self))).astype(self.dtype, copy=False)
 
 
-@primitive(vjp={"self": lambda grad, result: exp(result * result) * grad * (math.sqrt(math.pi) / 2)}, promote="float", in_place=True, aliases=("special.erfinv",))
+@primitive(
+    vjp={"self": lambda grad, result: exp(result * result) * grad * (math.sqrt(math.pi) / 2)},
+    promote="float",
+    in_place=True,
+    aliases=("special.erfinv",),
+)
 def erfinv(self):
     """Invert the error function, on (-1, 1)."""
     return np.asarray(_scipy("erfinv")(widened(self))).astype(self.dtype, copy=False)
@@ -44,13 +58,22 @@ def lgamma(self):
     return np.where(self == -np.inf, np.inf, _scipy("gammaln")(widened(self))).astype(self.dtype)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi"))
+@primitive(
+    vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi")
+)
 def digamma(self):
     """Take the logarithmic derivative of the gamma function."""
     return np.where(self == 0, np.copysign(np.inf, -self), _scipy("psi")(widened(self))).astype(self.dtype)
 
 
-@primitive(vjp={"self": lambda grad, self, n: grad * _polygamma(self, n + 1)}, promote="float", promoted=("self",), method=False, namespace=(), node="PolygammaBackward0")
+@primitive(
+    vjp={"self": lambda grad, self, n: grad * _polygamma(self, n + 1)},
+    promote="float",
+    promoted=("self",),
+    method=False,
+    namespace=(),
+    node="PolygammaBackward0",
+)
 def _polygamma(self, n):
     """Take the n-th derivative of `digamma`."""
     if n < 2:

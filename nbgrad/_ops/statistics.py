@@ -54,9 +54,11 @@ def _correction(dim, unbiased, correction):
 
 def _var_gradient(grad, self, dim, correction, keepdim):
     shape = tuple(self.shape)
-    return (2.0 / np.float64(count_of(shape, dim) - correction).item() if count_of(shape, dim) != correction else math.inf) * kept(
-        grad, shape, dim, keepdim
-    ) * (self - mean(self, dims_of(dim, len(shape)) or None, True))
+    return (
+        (2.0 / np.float64(count_of(shape, dim) - correction).item() if count_of(shape, dim) != correction else math.inf)
+        * kept(grad, shape, dim, keepdim)
+        * (self - mean(self, dims_of(dim, len(shape)) or None, True))
+    )
 
 
 def _std_gradient(grad, result, self, dim, correction, keepdim):
@@ -186,7 +188,9 @@ def _norm(self, ord, dims, keepdim):
 def vector_norm(self, ord=2, dim=None, keepdim=False, *, dtype=None):
     """Give the `ord`-norm of all elements, or of those along `dim` (a dimension or several), as of a vector."""
     if self.dtype.kind not in "fc":
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {of_array(self.dtype).tensor_name}")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {of_array(self.dtype).tensor_name}"
+        )
     if dtype is not None:
         self = self.astype(dtype.numpy)
     dims = dims_of(dim, self.ndim)
@@ -352,7 +356,9 @@ def mode(self, dim=-1, keepdim=False):
     return picked(self, chosen, dim, keepdim)
 
 
-@primitive(name="squeeze", overload="quantile", node="SqueezeBackward4", view=True, vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)})
+@primitive(
+    name="squeeze", overload="quantile", node="SqueezeBackward4", view=True, vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}
+)
 def _squeeze_last(self):
     """Drop the last dimension, which has size 1; a view."""
     return self.reshape(self.shape[:-1])

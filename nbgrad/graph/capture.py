@@ -22,8 +22,10 @@ from .summary import summarize
 
 MAX_CALLS = 100_000  # recorded; what comes after is counted in a note
 MAX_STEPS = 200_000
+MAX_TAPE = 20_000  # events written down before they are looked at, so that their tensors can go
 SMALL = 1 << 16  # bytes of an array that is kept alive for its summary
-KEPT_BYTES = 1 << 26  # of small arrays, before they are summarized
+FEW_ELEMENTS = 1 << 10  # arrays of no more are not worth counting
+KEPT_BYTES = 1 << 26  # of other arrays on the tape, before they are summarized
 FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
 
 _OP, _FAILED, _ENTER, _EXIT, _OVERWRITE, _START, _NODE, _LEAF = range(8)
@@ -47,8 +49,7 @@ class Recorder(Observer):
     """Hears the engine's events and keeps what a `Graph` needs."""
 
     def __init__(self):
-        self._tape = []
-        self._bytes = 0
+        self._new_tape()
         self._drafts = []
         self._known = {}  # id(tensor) -> newest draft of that tensor
         self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
@@ -59,14 +60,19 @@ class Recorder(Observer):
         self._backwards = -1
         self._skipped = 0
 
+    def _new_tape(self):
+        self._tape = []
+        self._append = self._tape.append
+        self._bytes = 0
+
     # ---- events: append and return
 
     def op(self, op, args, result, node, place, in_place=False):
-        self._tape.append((_OP, op, args, result, node, place, in_place, True if node is not None else state.mode.grad))
-        if type(result) is Tensor:
+        self._append((_OP, op, args, result, node, place, in_place, node is not None or state.mode.grad))
+        if type(result) is Tensor and result._array.size > FEW_ELEMENTS:
             self._bytes += result._array.nbytes
-            if self._bytes > KEPT_BYTES:
-                self._drain()
+        if self._bytes > KEPT_BYTES or len(self._tape) > MAX_TAPE:
+            self._drain()
 
     def made(self, tensor, place):
         if len(self._born) >= MAX_CALLS:
@@ -74,31 +80,32 @@ class Recorder(Observer):
         self._born[id(tensor)] = (weakref.ref(tensor), place)
 
     def op_failed(self, op, args, error, place):
-        self._tape.append((_FAILED, op, args, f"{type(error).__name__}: {error}", place))
+        self._append((_FAILED, op, args, f"{type(error).__name__}: {error}", place))
 
     def enter(self, kind, name, place):
-        self._tape.append((_ENTER, kind, name, place))
+        self._append((_ENTER, kind, name, place))
 
     def exit(self):
-        self._tape.append((_EXIT,))
+        self._append((_EXIT,))
 
     def before_in_place(self, op, tensor):
         array = tensor._array
-        self._tape.append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None))
+        self._append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None))
 
     def backward_start(self, roots):
-        self._tape.append((_START, tuple(roots)))
+        self._append((_START, tuple(roots)))
 
     def node_done(self, node, grads_in, grads_out):
-        self._tape.append((_NODE, node, grads_in, grads_out))
+        self._append((_NODE, node, grads_in, grads_out))
 
     def accumulated(self, leaf, grad):
-        self._tape.append((_LEAF, leaf, grad))
+        self._append((_LEAF, leaf, grad))
 
     # ---- from events to drafts
 
     def _drain(self):
-        tape, self._tape, self._bytes = self._tape, [], 0
+        tape = self._tape
+        self._new_tape()
         self._summaries = {}  # by id of the array: a gradient that passes through several nodes is read once; the tape keeps it alive
         for event in tape:
             self._HANDLERS[event[0]](self, *event[1:])
@@ -141,6 +148,7 @@ class Recorder(Observer):
         if len(self._calls) >= MAX_CALLS:
             self._skipped += 1
             return
+        place = node.place if place is None else place
         name = _name_of(op, in_place)
         before = self._value_of(result) if in_place else None
         inputs = self._inputs(args, before)

@@ -87,6 +87,10 @@ def test_in_place_twins_are_those_of_torch(name, sample):
             quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
         return
     ours = prepare(sample, our_tensor)
+    if tuple(expected.shape) != sample.args[0].shape:  # addbmm_ gives its tensor another shape there; here an in-place twin never does
+        with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+            quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
+        return
     got = quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
     same(got, expected, "the changed tensor", sample.tolerance)
     if expected.grad_fn is not None:

@@ -20,7 +20,8 @@ def test_every_registered_operator_has_samples():
 
 
 def test_every_function_that_chooses_between_operators_has_samples():
-    assert [name for name in FACADES if not name.endswith("_") and not has_samples(name)] == []
+    random = {"normal"}  # draws have tests of their own
+    assert [name for name in FACADES if not name.endswith("_") and name not in random and not has_samples(name)] == []
 
 
 def test_every_sample_is_of_something_public():
@@ -32,12 +33,18 @@ def test_every_sample_is_of_something_public():
 
 def test_every_differentiable_operator_has_a_sample_with_gradients():
     def has_leaf(sample):
-        return sample.grad and any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in arrays([sample.args, list(sample.kwargs.values())]))
+        return sample.grad and any(
+            isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in arrays([sample.args, list(sample.kwargs.values())])
+        )
 
     def samples_of(name):
         return [*SAMPLES.get(name, ()), *SAMPLES.get(name.rpartition(".")[2], ())]
 
-    without = [name for name, op in OPERATORS.items() if isinstance(op, Op) and op.vjp and op.node != "NotImplemented" and not any(map(has_leaf, samples_of(name)))]
+    without = [
+        name
+        for name, op in OPERATORS.items()
+        if isinstance(op, Op) and op.vjp and op.node != "NotImplemented" and not any(map(has_leaf, samples_of(name)))
+    ]
     assert without == []
 
 

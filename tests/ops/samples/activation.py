@@ -11,16 +11,24 @@ EDGES = np.array([-np.inf, -6.0, -3.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, 6.0
 def one(*rest, edges=EDGES, **kwargs):
     """Away from kinks, at them, 0-dim, float32."""
     return [
-        Sample(m.away(3, 4, low=0.1, high=5.0), *rest, **kwargs), Sample(m.away(low=0.1), *rest, **kwargs), Sample(m.away(4, dtype=np.float32), *rest, **kwargs),
-        Sample(edges, *rest, **kwargs).but(smooth=False, second=False), Sample(m.real(0), *rest, **kwargs),
-    ]  # fmt: skip
+        Sample(m.away(3, 4, low=0.1, high=5.0), *rest, **kwargs),
+        Sample(m.away(low=0.1), *rest, **kwargs),
+        Sample(m.away(4, dtype=np.float32), *rest, **kwargs),
+        Sample(edges, *rest, **kwargs).but(smooth=False, second=False),
+        Sample(m.real(0), *rest, **kwargs),
+    ]
 
 
 FINITE = EDGES[1:-2]
 SOFT = [
-    Sample(m.real(2, 3), 1), Sample(m.real(2, 3, 2), -3), Sample(m.real(), 0), Sample(m.real(4, dtype=np.float32), 0), Sample(np.array([1000.0, 0.0, -1000.0]), 0),
-    Sample(np.array([-np.inf, 0.0, 1.0]), 0).but(smooth=False, second=False), Sample(m.real(0, 3), 0),
-]  # fmt: skip
+    Sample(m.real(2, 3), 1),
+    Sample(m.real(2, 3, 2), -3),
+    Sample(m.real(), 0),
+    Sample(m.real(4, dtype=np.float32), 0),
+    Sample(np.array([1000.0, 0.0, -1000.0]), 0),
+    Sample(np.array([-np.inf, 0.0, 1.0]), 0).but(smooth=False, second=False),
+    Sample(m.real(0, 3), 0),
+]
 
 SAMPLES = {
     "relu": [*one(), Sample(m.whole(4))],
@@ -40,11 +48,18 @@ SAMPLES = {
     "softplus": [*one(edges=FINITE), *one(2.0, 3.0, edges=FINITE)],
     "softsign": one(edges=FINITE),
     "tanhshrink": one(edges=FINITE),
-    "hardsigmoid": [s.but(second=False, tolerance=1e-6) for s in one()],  # PyTorch's sixth is of single precision, and its derivative the last
+    "hardsigmoid": [
+        s.but(second=False, tolerance=1e-6) for s in one()
+    ],  # PyTorch's sixth is of single precision, and its derivative the last
     "hardswish": one(edges=FINITE),
     "hardshrink": [*one(), *one(0.2)],
     "softshrink": [*one(), *one(0.2)],
-    "prelu": [Sample(m.away(2, 3, 2), m.real(3)), Sample(m.away(2, 3), m.real(1)), Sample(m.away(3), m.real(1)), Sample(m.away(2, 3), m.real())],
+    "prelu": [
+        Sample(m.away(2, 3, 2), m.real(3)),
+        Sample(m.away(2, 3), m.real(1)),
+        Sample(m.away(3), m.real(1)),
+        Sample(m.away(2, 3), m.real()),
+    ],
     "glu": [Sample(m.real(2, 4)), Sample(m.real(4, 3), 0), Sample(m.real(2, 6, 2), 1)],
     "logsigmoid": one(edges=FINITE),
     "softmax": [*SOFT, Sample(m.real(3, dtype=np.float32), 0)],
@@ -52,5 +67,10 @@ SAMPLES = {
     "nn.functional.softmax": [*SOFT[:3], Sample(m.real(2, 3)), Sample(m.real(3))],
     "nn.functional.log_softmax": [*SOFT[:3], Sample(m.real(2, 3))],
     "softmin": SOFT[:3],
-    "normalize": [Sample(m.real(2, 3)), Sample(m.real(2, 3), 1.0, 0), Sample(m.real(2, 3), dim=-1), Sample(np.zeros((1, 3))).but(smooth=False, second=False)],
+    "normalize": [
+        Sample(m.real(2, 3)),
+        Sample(m.real(2, 3), 1.0, 0),
+        Sample(m.real(2, 3), dim=-1),
+        Sample(np.zeros((1, 3))).but(smooth=False, second=False),
+    ],
 }

@@ -10,7 +10,9 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def pair(second, **kwargs):
     """An input and a target, each reduction."""
-    return [Sample(m.real(2, 3), second(), reduction=r, **kwargs) for r in REDUCTIONS] + [Sample(m.real(2, 3, dtype=np.float32), second().astype(np.float32), **kwargs)]
+    return [Sample(m.real(2, 3), second(), reduction=r, **kwargs) for r in REDUCTIONS] + [
+        Sample(m.real(2, 3, dtype=np.float32), second().astype(np.float32), **kwargs)
+    ]
 
 
 def signs(*shape):
@@ -28,48 +30,96 @@ def probabilities(*shape):
 
 IGNORED = np.array([1, -100, 3])
 SAMPLES = {
-    "mse_loss": [*pair(lambda: m.real(2, 3)), Sample(m.real(2, 3), m.real(3)), Sample(m.real(2, 3), m.real(2, 3), weight=m.real(2, 3, low=0.1)).but(leaves=(0, 1))],
+    "mse_loss": [
+        *pair(lambda: m.real(2, 3)),
+        Sample(m.real(2, 3), m.real(3)),
+        Sample(m.real(2, 3), m.real(2, 3), weight=m.real(2, 3, low=0.1)).but(leaves=(0, 1)),
+    ],
     "l1_loss": [*pair(lambda: m.real(2, 3) + 5), Sample(m.real(2, 3), m.real(3) + 5)],
     "smooth_l1_loss": [*pair(lambda: m.real(2, 3)), *pair(lambda: m.real(2, 3), beta=0.4), Sample(m.real(3), m.real(3), beta=0.0)],
-    "huber_loss": [*pair(lambda: m.real(2, 3)), *pair(lambda: m.real(2, 3), delta=0.4), Sample(np.array([0.0, 1.0, -1.0, 3.0]), np.zeros(4)).but(smooth=False, second=False)],
+    "huber_loss": [
+        *pair(lambda: m.real(2, 3)),
+        *pair(lambda: m.real(2, 3), delta=0.4),
+        Sample(np.array([0.0, 1.0, -1.0, 3.0]), np.zeros(4)).but(smooth=False, second=False),
+    ],
     "binary_cross_entropy": [
         *(Sample(m.real(2, 3, low=0.1, high=0.9), m.real(2, 3, low=0.1, high=0.9), reduction=r) for r in REDUCTIONS),
         Sample(m.real(2, 3, low=0.1, high=0.9), m.flags(2, 3).astype(float), m.real(2, 3, low=0.5)).but(leaves=(0,)),
         Sample(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])).but(smooth=False, second=False, leaves=(0,)),
     ],
     "binary_cross_entropy_with_logits": [
-        *pair(lambda: m.real(2, 3, low=0, high=1)), Sample(m.real(2, 3), m.real(2, 3, low=0, high=1), pos_weight=m.real(3, low=0.5)).but(leaves=(0, 1)),
+        *pair(lambda: m.real(2, 3, low=0, high=1)),
+        Sample(m.real(2, 3), m.real(2, 3, low=0, high=1), pos_weight=m.real(3, low=0.5)).but(leaves=(0, 1)),
         Sample(m.real(2, 3), m.flags(2, 3).astype(float), m.real(2, 3, low=0.5), pos_weight=m.real(3, low=0.5)).but(leaves=(0,)),
         Sample(np.array([-1000.0, 1000.0, 0.0]), np.array([0.0, 1.0, 1.0])).but(leaves=(0,)),
     ],
     "nll_loss": [
-        *(Sample(m.real(3, 4), classes(3), reduction=r) for r in REDUCTIONS), *(Sample(m.real(3, 4), IGNORED, m.real(4, low=0.2), reduction=r).but(leaves=(0,)) for r in REDUCTIONS),
-        *(Sample(m.real(2, 4, 3, 2), classes(2, 3, 2), reduction=r) for r in REDUCTIONS), Sample(m.real(4), classes()), Sample(m.real(3, 4), classes(3), ignore_index=2), Sample(m.real(4), classes(), reduction="none"),
+        *(Sample(m.real(3, 4), classes(3), reduction=r) for r in REDUCTIONS),
+        *(Sample(m.real(3, 4), IGNORED, m.real(4, low=0.2), reduction=r).but(leaves=(0,)) for r in REDUCTIONS),
+        *(Sample(m.real(2, 4, 3, 2), classes(2, 3, 2), reduction=r) for r in REDUCTIONS),
+        Sample(m.real(4), classes()),
+        Sample(m.real(3, 4), classes(3), ignore_index=2),
+        Sample(m.real(4), classes(), reduction="none"),
     ],
     "cross_entropy": [
-        *(Sample(m.real(3, 4), classes(3), reduction=r) for r in REDUCTIONS), *(Sample(m.real(3, 4), IGNORED, m.real(4, low=0.2), reduction=r).but(leaves=(0,)) for r in REDUCTIONS),
-        *(Sample(m.real(2, 4, 3), classes(2, 3), reduction=r, label_smoothing=0.2) for r in REDUCTIONS), *(Sample(m.real(3, 4), probabilities(3, 4), reduction=r) for r in REDUCTIONS),
-        *(Sample(m.real(3, 4), IGNORED, m.real(4, low=0.2), reduction=r, label_smoothing=0.1).but(leaves=(0,)) for r in REDUCTIONS), Sample(m.real(4), classes()),
-        Sample(m.real(3, 4), probabilities(3, 4), m.real(4, low=0.2), label_smoothing=0.1).but(leaves=(0, 1)), Sample(m.real(2, 4, 3, 2), classes(2, 3, 2)), Sample(m.real(4), probabilities(1, 4)[0]),
-        Sample(m.real(3, 4, dtype=np.float32), classes(3)), Sample(np.array([[1000.0, 0.0], [-1000.0, 5.0]]), np.array([1, 1])), Sample(m.real(2, 4, 3), probabilities(2, 4, 3)),
+        *(Sample(m.real(3, 4), classes(3), reduction=r) for r in REDUCTIONS),
+        *(Sample(m.real(3, 4), IGNORED, m.real(4, low=0.2), reduction=r).but(leaves=(0,)) for r in REDUCTIONS),
+        *(Sample(m.real(2, 4, 3), classes(2, 3), reduction=r, label_smoothing=0.2) for r in REDUCTIONS),
+        *(Sample(m.real(3, 4), probabilities(3, 4), reduction=r) for r in REDUCTIONS),
+        *(Sample(m.real(3, 4), IGNORED, m.real(4, low=0.2), reduction=r, label_smoothing=0.1).but(leaves=(0,)) for r in REDUCTIONS),
+        Sample(m.real(4), classes()),
+        Sample(m.real(3, 4), probabilities(3, 4), m.real(4, low=0.2), label_smoothing=0.1).but(leaves=(0, 1)),
+        Sample(m.real(2, 4, 3, 2), classes(2, 3, 2)),
+        Sample(m.real(4), probabilities(1, 4)[0]),
+        Sample(m.real(3, 4, dtype=np.float32), classes(3)),
+        Sample(np.array([[1000.0, 0.0], [-1000.0, 5.0]]), np.array([1, 1])),
+        Sample(m.real(2, 4, 3), probabilities(2, 4, 3)),
     ],
     "kl_div": [
-        *pair(lambda: m.real(2, 3, low=0.1, high=1)), *pair(lambda: m.real(2, 3), log_target=True), Sample(m.real(2, 3), m.real(2, 3, low=0.1, high=1), reduction="batchmean"),
+        *pair(lambda: m.real(2, 3, low=0.1, high=1)),
+        *pair(lambda: m.real(2, 3), log_target=True),
+        Sample(m.real(2, 3), m.real(2, 3, low=0.1, high=1), reduction="batchmean"),
         Sample(m.real(2), np.array([0.0, 1.0])).but(leaves=(0,)),
     ],
     "poisson_nll_loss": [
-        *pair(lambda: m.real(2, 3, low=0, high=5)), Sample(m.real(2, 3, low=0.5), m.real(2, 3, low=0, high=5), log_input=False),
+        *pair(lambda: m.real(2, 3, low=0, high=5)),
+        Sample(m.real(2, 3, low=0.5), m.real(2, 3, low=0, high=5), log_input=False),
         Sample(m.real(4), np.array([0.0, 0.5, 2.0, 3.0]), full=True).but(leaves=(0,)),
     ],
     "gaussian_nll_loss": [
-        *(Sample(m.real(2, 3), m.real(2, 3), m.real(2, 3, low=0.2), reduction=r) for r in REDUCTIONS), Sample(m.real(2, 3), m.real(2, 3), m.real(2, 1, low=0.2), full=True), Sample(m.real(2, 3), m.real(2, 3), m.real(2, low=0.2)),
+        *(Sample(m.real(2, 3), m.real(2, 3), m.real(2, 3, low=0.2), reduction=r) for r in REDUCTIONS),
+        Sample(m.real(2, 3), m.real(2, 3), m.real(2, 1, low=0.2), full=True),
+        Sample(m.real(2, 3), m.real(2, 3), m.real(2, low=0.2)),
     ],
-    "hinge_embedding_loss": [*(Sample(m.real(4), signs(4), reduction=r) for r in REDUCTIONS), Sample(m.real(4), signs(4).astype(float), margin=0.3).but(leaves=(0,))],
-    "margin_ranking_loss": [*(Sample(m.real(4), m.real(4), signs(4), reduction=r) for r in REDUCTIONS), Sample(m.real(4), m.real(4), signs(4), margin=0.5)],
+    "hinge_embedding_loss": [
+        *(Sample(m.real(4), signs(4), reduction=r) for r in REDUCTIONS),
+        Sample(m.real(4), signs(4).astype(float), margin=0.3).but(leaves=(0,)),
+    ],
+    "margin_ranking_loss": [
+        *(Sample(m.real(4), m.real(4), signs(4), reduction=r) for r in REDUCTIONS),
+        Sample(m.real(4), m.real(4), signs(4), margin=0.5),
+    ],
     "soft_margin_loss": [*(Sample(m.real(4), signs(4).astype(float), reduction=r).but(leaves=(0,)) for r in REDUCTIONS)],
-    "cosine_similarity": [Sample(m.real(2, 3), m.real(2, 3)), Sample(m.real(2, 3, 2), m.real(3, 2), -1), Sample(m.real(3), m.real(3), 0), Sample(np.zeros((1, 3)), np.ones((1, 3))).but(smooth=False, second=False)],
-    "cosine_embedding_loss": [*(Sample(m.real(4, 3), m.real(4, 3), signs(4), reduction=r) for r in REDUCTIONS), Sample(m.real(3), m.real(3), signs(), margin=0.2)],
-    "pairwise_distance": [*(Sample(m.real(2, 3), m.real(2, 3) + 5, p) for p in (2.0, 1.0, 3.0)), Sample(m.real(3), m.real(3), keepdim=True)],
-    "triplet_margin_loss": [*(Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), reduction=r, swap=s) for r in REDUCTIONS for s in (False, True)), Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0, p=1)],
-    "triplet_margin_with_distance_loss": [Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0), Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), swap=True)],
-}  # fmt: skip
+    "cosine_similarity": [
+        Sample(m.real(2, 3), m.real(2, 3)),
+        Sample(m.real(2, 3, 2), m.real(3, 2), -1),
+        Sample(m.real(3), m.real(3), 0),
+        Sample(np.zeros((1, 3)), np.ones((1, 3))).but(smooth=False, second=False),
+    ],
+    "cosine_embedding_loss": [
+        *(Sample(m.real(4, 3), m.real(4, 3), signs(4), reduction=r) for r in REDUCTIONS),
+        Sample(m.real(3), m.real(3), signs(), margin=0.2),
+    ],
+    "pairwise_distance": [
+        *(Sample(m.real(2, 3), m.real(2, 3) + 5, p) for p in (2.0, 1.0, 3.0)),
+        Sample(m.real(3), m.real(3), keepdim=True),
+    ],
+    "triplet_margin_loss": [
+        *(Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), reduction=r, swap=s) for r in REDUCTIONS for s in (False, True)),
+        Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0, p=1),
+    ],
+    "triplet_margin_with_distance_loss": [
+        Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0),
+        Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), swap=True),
+    ],
+}
