@@ -18,6 +18,7 @@ from . import (  # noqa: F401
     einsum,
     elementary,
     factorization,
+    from_data,
     gathering,
     indexing,
     joining,

@@ -1,6 +1,6 @@
-"""Tensors from nothing or from plain data: `tensor`, `zeros`, `arange` and their like.
+"""Tensors from nothing: `zeros`, `full`, `arange` and their like, and questions about types. Those from data are in from_data.py.
 
-These are no operators: what they make is a leaf. `_given` and `_made` hold what they all share: types, devices, `requires_grad`, `out`.
+These are no operators: what they make is a leaf. `made`, `numpy_type` and `check_options` hold what they share.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_options(device=None, layout=strided, pin_memory=False, memory_format=N
         raise RuntimeError("Cannot access accelerator device when none is available.")
 
 
-def _made(array, requires_grad=False, out=None):
+def made(array, requires_grad=False, out=None):
     tensor = wrap(array)
     if out is not None:
         return into(out, tensor)
@@ -78,232 +78,6 @@ def _sizes_given(name, size, keyword):
     return sizes_of(name, size)
 
 
-# ---- from data
-
-
-@plain()
-def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
-    """Make a tensor by copying `data`: a number, nested sequences of numbers, a NumPy array or another tensor.
-
-    Without `dtype` Python floats become the default type, ints int64; arrays and NumPy numbers keep theirs.
-    """
-    check_options(device, pin_memory=pin_memory)
-    return _made(_copied(data, None if dtype is None else numpy_type(dtype), "torch.tensor"), requires_grad)
-
-
-def _copied(data, kind, caller):
-    if isinstance(data, Tensor):
-        import warnings
-
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            f"sourceTensor.detach().clone().requires_grad_(True), rather than {caller}(sourceTensor).",
-            UserWarning,
-            stacklevel=3,
-        )
-        return data._array.astype(kind or data._array.dtype, copy=True)
-    if isinstance(data, np.ndarray):
-        _check_array(data)
-        return data.astype(kind or data.dtype, order="C", copy=True)
-    return array_from(data, kind)
-
-
-def _check_array(array):
-    dtypes_held = ", ".join(d.name for d in dtypes.ALL)
-    if not array.dtype.isnative:
-        raise ValueError(
-            "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported."
-        )
-    if array.dtype.kind not in "biufc" or array.dtype not in dtypes._BY_NUMPY:
-        raise TypeError(f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}. "
-                        f"The only supported types are: {dtypes_held}.")  # fmt: skip
-    if any(s < 0 for s in array.strides):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
-            "(You can probably work around this by making a copy of your array  with array.copy().) "
-        )
-
-
-def array_from(data, kind=None):
-    """A new array from numbers or nested sequences of them, of the type that PyTorch would infer unless `kind` is given."""
-    shape = _shape_of(data)
-    if kind is None:
-        found = set()
-        _collect_types(data, found)
-        kind = _inferred(found)
-    flat = []
-    _flatten(data, shape, 0, flat)
-    if kind.kind in "biuf" and any(type(v) is complex for v in flat):
-        raise TypeError("must be real number, not complex")
-    if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        lowest = limits.min if kind.kind == "i" else -limits.max
-        for v in flat:
-            if v != v or not lowest <= v <= limits.max:
-                if type(v) is int and not -(2**63) <= v < 2**64:
-                    raise ValueError("Overflow when unpacking long long")
-                if type(v) is int and kind == np.int64:
-                    raise ValueError("Overflow when unpacking long long")
-                raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
-        if kind.kind == "u":
-            flat = [int(v) % (limits.max + 1) for v in flat]
-        else:
-            flat = [int(v) for v in flat]
-    with np.errstate(over="ignore"):
-        return np.array(flat, dtype=kind).reshape(shape)
-
-
-def _is_sequence(data):
-    return isinstance(data, (list, tuple, range)) or isinstance(data, np.ndarray) and data.ndim > 0
-
-
-def _shape_of(data):
-    shape = []
-    while True:
-        if isinstance(data, str):
-            raise TypeError(f"new(): invalid data type '{type(data).__name__}'") if not shape else ValueError(f"too many dimensions '{type(data).__name__}'")
-        if isinstance(data, np.ndarray):
-            return (*shape, *data.shape)
-        if isinstance(data, Tensor):
-            if data._array.size != 1:
-                raise ValueError("only one element tensors can be converted to Python scalars")
-            return tuple(shape)
-        if not _is_sequence(data):
-            return tuple(shape)
-        shape.append(len(data))
-        if not len(data):
-            return tuple(shape)
-        data = data[0]
-
-
-_NUMBER_TYPES = frozenset(NUMBERS)
-
-
-def _collect_types(data, found):
-    """Gather the types of all numbers: Python types, and NumPy types of arrays, NumPy numbers and tensors."""
-    if isinstance(data, (Tensor, np.ndarray, np.generic)):
-        if isinstance(data, np.ndarray):
-            _check_array(data)
-        found.add(data._array.dtype if isinstance(data, Tensor) else data.dtype)
-    elif isinstance(data, range):
-        found.add(int)
-    elif isinstance(data, (list, tuple)):
-        types = set(map(type, data))
-        if types <= _NUMBER_TYPES:
-            found |= types
-        else:
-            for element in data:
-                _collect_types(element, found)
-    elif isinstance(data, NUMBERS):
-        found.add(bool if isinstance(data, bool) else int if isinstance(data, int) else float if isinstance(data, float) else complex)
-    elif isinstance(data, str):
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
-    else:
-        raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-
-
-def _inferred(found):
-    if not found:
-        return dtypes.get_default_dtype().numpy
-    kinds = [f if isinstance(f, np.dtype) else dtypes.default_numpy(dtypes._PYTHON_CATEGORY[f]) for f in found]
-    out = kinds[0]
-    for k in kinds[1:]:
-        out = dtypes.promote_numpy(out, k)
-    return out
-
-
-def _flatten(data, shape, depth, flat):
-    if depth == len(shape):
-        if isinstance(data, (Tensor, np.generic, np.ndarray)):
-            if isinstance(data, Tensor):
-                _warn_about_gradient(data)
-                if data._array.size != 1:
-                    raise ValueError("only one element tensors can be converted to Python scalars")
-            flat.append(data.item())
-        elif isinstance(data, NUMBERS):
-            flat.append(data)
-        elif isinstance(data, (list, tuple)):
-            raise TypeError(f"'{type(data).__name__}' object cannot be interpreted as an integer")
-        elif isinstance(data, str):
-            raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
-        else:
-            raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-        return
-    if not _is_sequence(data):
-        raise TypeError("not a sequence")
-    if len(data) != shape[depth]:
-        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
-    if depth == len(shape) - 1 and isinstance(data, (list, tuple, range)) and set(map(type, data)) <= _NUMBER_TYPES:
-        flat.extend(data)
-    elif isinstance(data, np.ndarray) and data.shape == shape[depth:]:
-        flat.extend(data.ravel().tolist())
-    else:
-        for element in data:
-            _flatten(element, shape, depth + 1, flat)
-
-
-def _warn_about_gradient(data):
-    if data._requires_grad:
-        import warnings
-
-        warnings.warn(
-            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first.",
-            UserWarning,
-            stacklevel=2,
-        )
-
-
-@plain()
-def as_tensor(data, dtype=None, device=None):
-    """Make a tensor of `data` without copying where that can be: a tensor itself, the memory of a NumPy array."""
-    check_options(device)
-    if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
-    if isinstance(data, np.ndarray):
-        out = from_numpy(data)
-        return out if dtype is None else out.to(dtype)
-    return wrap(array_from(data, None if dtype is None else numpy_type(dtype)))
-
-
-@plain()
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
-    """Make a tensor of a tensor, an array or nested sequences; `copy=True` copies always, None only where needed, False never."""
-    check_options(device)
-    if isinstance(obj, (Tensor, np.ndarray)):
-        present = obj._array.dtype if isinstance(obj, Tensor) else obj.dtype
-        if copy is False and dtype is not None and numpy_type(dtype) != present:
-            raise ValueError("can't alias tensor of another dtype")
-        out = as_tensor(obj, dtype)
-        if copy and (isinstance(obj, Tensor) and out is obj or np.shares_memory(out._array, obj if isinstance(obj, np.ndarray) else obj._array)):
-            out = out.clone()
-        if requires_grad is None:
-            return out
-        if not requires_grad:
-            return out.detach() if out._requires_grad else out
-        return out if out._requires_grad else out.requires_grad_(True)
-    if copy is False:
-        raise ValueError("can't alias arbitrary sequences into a tensor.")
-    return _made(array_from(obj, None if dtype is None else numpy_type(dtype)), bool(requires_grad))
-
-
-@plain()
-def from_numpy(array):
-    """Make a tensor on the memory of a NumPy array: a change of one is a change of the other."""
-    if not isinstance(array, np.ndarray):
-        kind = type(array)
-        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-        raise TypeError(f"expected np.ndarray (got {name})")
-    _check_array(array)
-    return wrap(array.view(np.ndarray))
-
-
-@plain()
-def scalar_tensor(s, *, dtype=None, layout=strided, device=None, requires_grad=False, pin_memory=False):
-    """Make a 0-dim tensor of the default type, or of `dtype`, from a number."""
-    check_options(device, layout, pin_memory)
-    return _made(_filled((), s, numpy_type(dtype)), requires_grad)
-
-
 # ---- of given sizes
 
 
@@ -328,7 +102,7 @@ def _of_sizes(name, make, doc):
     def create(*sizes, size=None, out=None, dtype=None, layout=strided, device=None, pin_memory=False, requires_grad=False, memory_format=None):
         check_options(device, layout, pin_memory)
         kind = numpy_type(dtype, None if out is None else out._array.dtype)
-        return _made(make(_sizes_given(name, sizes, size), kind), requires_grad, out)
+        return made(make(_sizes_given(name, sizes, size), kind), requires_grad, out)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -340,7 +114,7 @@ def _like(name, make, doc):
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         check_options(device, layout, pin_memory)
-        return _made(like(input._array, make, numpy_type(dtype, input._array.dtype)), requires_grad)
+        return made(like(input._array, make, numpy_type(dtype, input._array.dtype)), requires_grad)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -359,7 +133,7 @@ def like(array, make, kind):
 def _new(name, make, doc):
     def create(self, *sizes, size=None, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):
         check_options(device, layout, pin_memory)
-        return _made(make(_sizes_given(name, sizes, size), numpy_type(dtype, self._array.dtype)), requires_grad)
+        return made(make(_sizes_given(name, sizes, size), numpy_type(dtype, self._array.dtype)), requires_grad)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -383,7 +157,7 @@ def full(size, fill_value, *, out=None, dtype=None, layout=strided, device=None,
         default = dtypes.default_numpy(dtypes._PYTHON_CATEGORY[type(fill_value)])
     else:
         default = None if out is None else out._array.dtype
-    return _made(_filled(sizes_of("full", (size,)), fill_value, numpy_type(dtype, default)), requires_grad, out)
+    return made(_filled(sizes_of("full", (size,)), fill_value, numpy_type(dtype, default)), requires_grad, out)
 
 
 def _number(value, name):
@@ -401,29 +175,23 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requir
     """Make a tensor filled with one number, with the sizes and type of `input`."""
     check_options(device, layout, pin_memory)
     value = _number(fill_value, "full_like")
-    return _made(like(input._array, lambda size, kind: _filled(size, value, kind), numpy_type(dtype, input._array.dtype)), requires_grad)
+    return made(like(input._array, lambda size, kind: _filled(size, value, kind), numpy_type(dtype, input._array.dtype)), requires_grad)
 
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):
     """Make a tensor of the given sizes filled with one number, of this tensor's type."""
     check_options(device, layout, pin_memory)
-    return _made(_filled(sizes_of("new_full", (size,)), _number(fill_value, "new_full"), numpy_type(dtype, self._array.dtype)), requires_grad)
+    return made(_filled(sizes_of("new_full", (size,)), _number(fill_value, "new_full"), numpy_type(dtype, self._array.dtype)), requires_grad)
 
 
-def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):
-    """Make a tensor by copying `data`, of this tensor's type."""
+Tensor.new_full = new_full
+
+
+@plain()
+def scalar_tensor(s, *, dtype=None, layout=strided, device=None, requires_grad=False, pin_memory=False):
+    """Make a 0-dim tensor of the default type, or of `dtype`, from a number."""
     check_options(device, layout, pin_memory)
-    return _made(_copied(data, numpy_type(dtype, self._array.dtype), "tensor.new_tensor"), requires_grad)
-
-
-def new(self, *args):
-    """Make a tensor of this tensor's type, from sizes or from data."""
-    if len(args) == 1 and not isinstance(args[0], int):
-        return wrap(_copied(args[0], self._array.dtype, "tensor.new"))
-    return wrap(np.zeros(args or (0,), self._array.dtype))
-
-
-Tensor.new_full, Tensor.new_tensor, Tensor.new = new_full, new_tensor, new
+    return made(_filled((), s, numpy_type(dtype)), requires_grad)
 
 
 # ---- patterns
@@ -445,7 +213,7 @@ def eye(n, m=None, *, out=None, dtype=None, layout=strided, device=None, require
     for name, value in (("n", n), ("m", m)):
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
-    return _made(np.eye(n, m, dtype=numpy_type(dtype, None if out is None else out._array.dtype)), requires_grad, out)
+    return made(np.eye(n, m, dtype=numpy_type(dtype, None if out is None else out._array.dtype)), requires_grad, out)
 
 
 def _plain_number(value):
@@ -488,7 +256,7 @@ def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=
         array = np.arange(start, end, step).astype(kind)
     else:
         array = (start + step * np.arange(math.ceil((end - start) / step))).astype(kind)
-    return _made(array, requires_grad, out)
+    return made(array, requires_grad, out)
 
 
 def _steps(name, start, end, steps):
@@ -538,7 +306,7 @@ def linspace(start, end, steps=None, *, out=None, dtype=None, layout=strided, de
     """Make `steps` numbers from `start` to `end`, both included, evenly spaced."""
     check_options(device, layout, pin_memory)
     start, end, steps = _steps("linspace", start, end, steps)
-    return _made(_line(start, end, steps, _line_type("linspace", start, end, dtype, out)), requires_grad, out)
+    return made(_line(start, end, steps, _line_type("linspace", start, end, dtype, out)), requires_grad, out)
 
 
 @plain()
@@ -552,7 +320,7 @@ def logspace(start, end, steps=None, base=10.0, *, out=None, dtype=None, layout=
     else:
         exponents = _line(start, end, steps, np.dtype(np.complex128) if kind.kind == "c" else np.dtype(np.float64))
     with np.errstate(all="ignore"):
-        return _made(np.power(base, exponents).astype(kind), requires_grad, out)
+        return made(np.power(base, exponents).astype(kind), requires_grad, out)
 
 
 def _indices(found, dtype):

@@ -17,7 +17,7 @@ from .._engine.modes import state
 from .._engine.op import composite, primitive
 from .._engine.tensor import Tensor
 from .conversion import checked_number
-from .creation import array_from
+from .from_data import array_from
 from .gathering import add_rows
 from .selection import select, slice_
 from .shape import _alias, unsqueeze
@@ -208,6 +208,8 @@ def _normal(item):
         return array if array.ndim or array.dtype.kind == "b" else int(array)
     if isinstance(item, (list, tuple, range)):
         return _as_index(item)
+    if isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'")
     try:
         return operator.index(item)
     except TypeError:

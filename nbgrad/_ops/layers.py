@@ -60,7 +60,7 @@ def linear(input, weight, bias=None):
     shape = input._array.shape
     if n == 1:
         out = _linear(input.unsqueeze(0), weight, bias)
-        return _squeezed(out, 0) if bias is None else out.view((out._array.shape[1],))
+        return _squeezed(out, out._array.shape[1:]) if bias is None else out.view((out._array.shape[1],))
     if n < 1:
         raise RuntimeError("both arguments to linear need to be at least 1D, but they are 0D and 2D")
     if bias is not None and not input._array.flags.c_contiguous:

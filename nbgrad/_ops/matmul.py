@@ -98,9 +98,9 @@ def bmm(self, mat2):
 
 
 @primitive("_squeezed", vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}, method=False, namespace=(), node="SqueezeBackward4")
-def _squeezed(self, dim):
-    """Drop a dimension of size 1 of memory that nobody else holds."""
-    return np.squeeze(self, dim)
+def _squeezed(self, size):
+    """Drop or add dimensions of size 1, of memory that nobody else holds."""
+    return self.reshape(size)
 
 
 def _folds(large, small):
@@ -124,7 +124,7 @@ def matmul(self, other):
     if n == 2 and m == 1:
         return mv.function(self, other)
     if n == 1 and m == 2:
-        return _squeezed(mm.function(self.unsqueeze(0), other), 0)
+        return _squeezed(mm.function(self.unsqueeze(0), other), other._array.shape[1:])
     if m <= 2 and _folds(self._array, other):
         shape = self._array.shape
         rows = self.reshape((-1, shape[-1])) if self._array.size else self.reshape((_product(shape[:-1]), shape[-1]))

@@ -14,7 +14,7 @@ from .._engine import draws
 from .._engine.op import ALIASES, composite, facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing
-from .creation import _made, check_options, like, numpy_type, sizes_of
+from .creation import check_options, like, made, numpy_type, sizes_of
 
 ALIASES["from"] = "from_"
 
@@ -117,7 +117,7 @@ def _of_sizes(name, draw, doc):
         if not size:
             raise TypeError(f"{name}() received an invalid combination of arguments: sizes are missing")
         kind = numpy_type(dtype, None if out is None else out._array.dtype)
-        return _made(draw(sizes_of(name, size), kind, generator), requires_grad, out)
+        return made(draw(sizes_of(name, size), kind, generator), requires_grad, out)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -128,7 +128,7 @@ def _like(name, draw, doc):
     def create(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, generator=None):
         check_options(device, layout)
         kind = numpy_type(dtype, input._array.dtype)
-        return _made(like(input._array, lambda shape, kind: draw(shape, kind, generator), kind), requires_grad)
+        return made(like(input._array, lambda shape, kind: draw(shape, kind, generator), kind), requires_grad)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -155,7 +155,7 @@ def randn_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fal
     kind = numpy_type(dtype, input._array.dtype)
     out = like(input._array, np.zeros, kind)
     _fill(out, lambda shape: draws.normal(shape, kind, contiguous=out.flags.c_contiguous, generator=generator))
-    return _made(out, requires_grad)
+    return made(out, requires_grad)
 
 
 @plain()
@@ -177,7 +177,7 @@ def randint(*args, low=0, high=None, size=None, generator=None, out=None, dtype=
         raise TypeError("randint() received an invalid combination of arguments: give (high, size) or (low, high, size)")
     kind = numpy_type(dtype, np.dtype(np.int64) if out is None else out._array.dtype)
     drawn = draws.integers(operator.index(low), operator.index(high), sizes_of("randint", (size,)), kind, generator=generator)
-    return _made(drawn, requires_grad, out)
+    return made(drawn, requires_grad, out)
 
 
 @plain()
@@ -188,7 +188,7 @@ def randint_like(input, low=0, high=None, *, dtype=None, layout=None, device=Non
         low, high = 0, low
     low, high = operator.index(low), operator.index(high)
     kind = numpy_type(dtype, input._array.dtype)
-    return _made(like(input._array, lambda shape, kind: draws.integers(low, high, shape, kind, generator=generator), kind), requires_grad)
+    return made(like(input._array, lambda shape, kind: draws.integers(low, high, shape, kind, generator=generator), kind), requires_grad)
 
 
 @plain()
@@ -196,7 +196,7 @@ def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=Non
     """Make a random order of the integers from 0 to n - 1."""
     check_options(device, layout, pin_memory)
     kind = numpy_type(dtype, np.dtype(np.int64))
-    return _made(draws.permutation(operator.index(n), generator=generator).astype(kind), requires_grad, out)
+    return made(draws.permutation(operator.index(n), generator=generator).astype(kind), requires_grad, out)
 
 
 def _normal_node(mean, std, generator):
@@ -225,11 +225,11 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
         if size is not None:
             raise TypeError("normal() received an invalid combination of arguments: size goes with two numbers")
         drawn = _normal_around.function(mean, std, generator=generator)
-        return drawn if out is None else _made(drawn._array, out=out)
+        return drawn if out is None else made(drawn._array, out=out)
     if size is None:
         raise TypeError("normal() received an invalid combination of arguments: tensors, or numbers with a size, are expected")
     kind = numpy_type(dtype, None if out is None else out._array.dtype)
-    return _made(draws.normal(sizes_of("normal", (size,)), kind, float(mean), float(std), generator=generator), requires_grad, out)
+    return made(draws.normal(sizes_of("normal", (size,)), kind, float(mean), float(std), generator=generator), requires_grad, out)
 
 
 @primitive("_bernoulli", vjp={"self": lambda grad: _nothing(grad)}, method=False, namespace=(), node="BernoulliBackward0")
@@ -250,14 +250,14 @@ def bernoulli(self, p=None, *, generator=None, out=None):
     else:
         drawn = wrap(like(self._array, np.zeros, self._array.dtype))
         drawn.bernoulli_(p, generator=generator)
-    return drawn if out is None else _made(drawn._array, out=out)
+    return drawn if out is None else made(drawn._array, out=out)
 
 
 @plain(method=True)
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Draw `num_samples` column numbers for each row of `input`, whose elements are the chances up to a factor."""
     drawn = draws.multinomial(np.ascontiguousarray(input._array), num_samples, replacement, generator=generator)
-    return _made(np.ascontiguousarray(drawn), out=out)
+    return made(np.ascontiguousarray(drawn), out=out)
 
 
 # ---- dropout

@@ -12,6 +12,7 @@ from .._engine.dtypes import of_array
 from .._engine.op import NAMES, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
+from .matmul import _squeezed
 from .pointwise import _zeros, abs, sgn, widened
 from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
 

@@ -24,3 +24,4 @@ SAMPLES = {
     "nn.functional.feature_alpha_dropout": drawn(Sample(m.real(2, 3, 4), training=True)),
     "nn.functional.gumbel_softmax": drawn(Sample(m.real(2, 3)), Sample(m.real(2, 3), hard=True)),
 }  # fmt: skip
+SAMPLES["normal"] = drawn(Sample(m.real(3), m.real(3, low=0.5)), Sample(m.real(3), 2.0), Sample(0.0, m.real(3, low=0.5)))
