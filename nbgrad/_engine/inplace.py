@@ -41,11 +41,11 @@ def run_in_place(op, args, place):
     token = quiet_numpy()
     try:
         if op.mutates:
-            op.kernel(*arrays[: op.positional], **dict(zip(op.params[op.positional :], arrays[op.positional :])))
+            op.flat_kernel(*arrays)
         else:
             if op.promote:
                 promote(op, arrays, kinds)
-            result = np.asarray(op.kernel(*arrays[: op.positional], **dict(zip(op.params[op.positional :], arrays[op.positional :]))))
+            result = np.asarray(op.flat_kernel(*arrays))
             check_castable(result.dtype, target.dtype)
             if result.shape != target.shape:
                 raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 
 import numpy as np
 
@@ -37,7 +38,6 @@ class Op:
         code = kernel.__code__
         self.params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.positional = code.co_argcount
-        self.keywords = self.params[self.positional :]
         defaults = dict(zip(self.params[: code.co_argcount][::-1], (kernel.__defaults__ or ())[::-1])) | (kernel.__kwdefaults__ or {})
         self.defaults = [defaults.get(n, REQUIRED) for n in self.params]
         self.vjp = vjp
@@ -55,6 +55,8 @@ class Op:
         self.promoted = tuple(self.params.index(p) for p in promoted) if promote else ()
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
+        self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
+        self.single = not self.many and outputs is None
         self.savable = frozenset(n for f in vjp.values() for n in named_by(f))
         self._check_names()
         self.result_type = _named_tuple(name, outputs) if outputs else None
@@ -68,6 +70,14 @@ class Op:
             for one in (inputs,) if isinstance(inputs, str) else inputs:
                 if one not in self.params:
                     raise ValueError(f"{self.name}: a derivative is given for {one!r}, which is no argument")
+
+    @functools.cached_property
+    def flat_kernel(self):
+        """The kernel taking all its arguments by position."""
+        if self.positional == len(self.params):
+            return self.kernel
+        given = ", ".join(n if i < self.positional else f"{n}={n}" for i, n in enumerate(self.params))
+        return eval(f"lambda {', '.join(self.params)}: kernel({given})", {"kernel": self.kernel})
 
     def plan(self, kinds) -> Plan:
         """The plan for arguments of these kinds."""
@@ -147,33 +157,48 @@ def bind(op, args, kwargs):
     return tuple(values)
 
 
+_PLAIN = frozenset((type(None), bool, int, float, complex, str, dtypes.dtype))
+
+
 def unwrap(op, args):
-    """The arrays behind the arguments, and what kind each argument is."""
+    """The arrays behind the arguments, and what kind each argument is. Raises `TypeError` where a tensor is missing."""
     arrays, kinds = [], []
     for a in args:
-        if isinstance(a, Tensor):
+        t = type(a)
+        if t is Tensor:
             arrays.append(a._array)
             kinds.append(NEEDED if a._requires_grad else TENSOR)
-        elif type(a) in (list, tuple) and any(isinstance(t, Tensor) for t in a):
-            needed = False
-            bare = []
-            for t in a:
-                if isinstance(t, Tensor):
-                    bare.append(t._array)
-                    needed = needed or t._requires_grad
-                else:
-                    bare.append(t)
-            arrays.append(type(a)(bare))
-            kinds.append(NEEDED_TENSORS if needed else TENSORS)
-        else:
+        elif t in _PLAIN:
             arrays.append(a)
             kinds.append(OTHER)
+        else:
+            array, kind = _unwrap_other(a)
+            arrays.append(array)
+            kinds.append(kind)
+    kinds = tuple(kinds)
+    if kinds not in op.needed:
+        op.needed[kinds] = _first_time(op, args, kinds)
+    return arrays, kinds
+
+
+def _unwrap_other(a):
+    """A subclass of Tensor, a list, or whatever else somebody passed."""
+    if isinstance(a, Tensor):
+        return a._array, NEEDED if a._requires_grad else TENSOR
+    if type(a) in (list, tuple) and any(isinstance(t, Tensor) for t in a):
+        needed = any(isinstance(t, Tensor) and t._requires_grad for t in a)
+        return type(a)(t._array if isinstance(t, Tensor) else t for t in a), NEEDED_TENSORS if needed else TENSORS
+    return a, OTHER
+
+
+def _first_time(op, args, kinds):
+    """Whether a call with such arguments is recorded; raises `TypeError` where one of them must be a tensor."""
     for index in op.tensor_only:
         if kinds[index] == OTHER:
             raise TypeError(
                 f"{op.name}(): argument '{_public(op.params[index])}' (position {index + 1}) must be Tensor, not {type(args[index]).__name__}"
             )
-    return arrays, tuple(kinds)
+    return any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable)
 
 
 def _public(param):
@@ -233,51 +258,52 @@ _NUMBERS: dict = {}
 def run(op, args, place):
     """Carry out one call in general: `args` in the order of the parameters."""
     mode = state.mode
-    observer = mode.observer
     arrays, kinds = unwrap(op, args)
     if op.promote:
         promote(op, arrays, kinds)
     token = quiet_numpy()
     try:
-        if op.keywords:
-            result = op.kernel(*arrays[: op.positional], **dict(zip(op.keywords, arrays[op.positional :])))
-        else:
-            result = op.kernel(*arrays)
+        result = op.flat_kernel(*arrays)
     except Exception as error:
         failed(op, args, arrays, error, place)
     finally:
         restore_numpy(token)
-    recorded = mode.grad and op.vjp and (NEEDED in kinds or NEEDED_TENSORS in kinds)
-    if recorded and len(op.differentiable) < len(op.params):
-        recorded = any(k == NEEDED or k == NEEDED_TENSORS for k, p in zip(kinds, op.params) if p in op.differentiable)
+    recorded = mode.grad and op.needed[kinds]
     node = None
-    if op.many:
-        out = tuple(map(wrap, result))
-        if op.view:
-            for one in out:
-                _mark_view(one, args[0])
-        kinds_out = {t._array.dtype.kind for t in out}
-    elif op.outputs is None:
+    if op.single:
         out = wrap(result)
         if op.view:
             _mark_view(out, args[0])
-        kinds_out = out._array.dtype.kind
+        if recorded:
+            kind = out._array.dtype.kind
+            if kind == "f":
+                node = op.plan(kinds).record(out, *place, *args)
+            elif kind == "c":
+                raise _no_complex()
     else:
-        out = op.result_type(*map(wrap, result))
-        kinds_out = {t._array.dtype.kind for t in out}
-    if recorded and "c" in kinds_out:
-        raise errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
-    if recorded and "f" in kinds_out:
-        node = op.plan(kinds).record(out, *place, *args)
-    if observer is not None:
-        observer.op(op, args, out, node, place)
+        out = tuple(map(wrap, result)) if op.many else op.result_type(*map(wrap, result))
+        if op.view:
+            for one in out:
+                _mark_view(one, args[0])
+        if recorded:
+            types = {t._array.dtype.kind for t in out}
+            if "c" in types:
+                raise _no_complex()
+            if "f" in types:
+                node = op.plan(kinds).record(out, *place, *args)
+    if mode.observer is not None:
+        mode.observer.op(op, args, out, node, place)
     return out
 
 
-def _mark_view(out, source):
-    import weakref
+def _no_complex():
+    return errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
 
-    if not np.may_share_memory(out._array, source._array) and source._array.size:
+
+def _mark_view(out, source):
+    """Let a result share the version of the tensor whose memory it shares."""
+    array, base = source._array, out._array.base
+    if base is None or base is not array and base is not array.base and array.size and not np.may_share_memory(out._array, array):
         return
     out._base = source if source._base is None else source._base
     out._cell = cell = storage_of(source)
@@ -300,8 +326,10 @@ def failed(op, args, arrays, error, place):
 
 def make_function(op):
     """The public function of an operator in general; fast.py makes those of the common shapes."""
-    plain = op.varargs is None
-    full = len(op.params) if op.positional == len(op.params) else -1
+    full = len(op.params) if op.positional == len(op.params) and op.varargs is None else -1
+    # by the number of arguments given: the defaults of the others, None where that does not settle it
+    tails = [] if op.varargs is not None else [tuple(op.defaults[n:]) for n in range(op.positional + 1)]
+    tails = [None if REQUIRED in tail else tail for tail in tails]
 
     def function(*args, **kwargs):
         place = place_of_caller(1)
@@ -310,8 +338,9 @@ def make_function(op):
             args = bind(op, args, kwargs)
             if out is not None:
                 return into(out, run(op, _without_grad(op, args), place))
-        elif not plain or len(args) != full:
-            args = bind(op, args, kwargs)
+        elif len(args) != full:
+            tail = tails[len(args)] if len(args) < len(tails) else None
+            args = bind(op, args, kwargs) if tail is None else args + tail
         return run(op, args, place)
 
     return function
