@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nbgrad
+from nbgrad._ops.factorization import eigh
 
 random = np.random.default_rng(0)
 
@@ -17,7 +18,7 @@ def gradients(T, function, array):
 
 
 def of_eigenvectors(T, x):
-    values, vectors = T.linalg.eigh(x)
+    values, vectors = (eigh if T is nbgrad else T.linalg.eigh)(x)
     return (vectors**2).sin().sum() + (values**3).sum() + ((vectors @ T.diag_embed(values**3) @ vectors.mT) ** 2).sum()
 
 

@@ -229,9 +229,11 @@ def _eigh(A, UPLO):
                           "eigenvalues.") from None  # fmt: skip
 
 
-@composite("linalg.eigh", method=False, namespace=LINALG)
-def eigh(A, UPLO="L", *, out=None):
-    """Find the eigenvalues (…, n) of symmetric matrices (…, n, n), in rising order, and eigenvectors as columns."""
+def eigh(A, UPLO="L"):
+    """Find the eigenvalues (…, n) of symmetric matrices (…, n, n), in rising order, and eigenvectors as columns.
+
+    Not public yet: an eigenvector's sign is LAPACK's choice, NumPy's and PyTorch's differ, and a lesson would print other numbers here.
+    """
     import collections
 
     return collections.namedtuple("linalg_eigh", ("eigenvalues", "eigenvectors"))(*_eigh.function(A, UPLO))
@@ -245,7 +247,7 @@ def eigvalsh(A, UPLO="L", *, out=None):
 
 def _no_gradient(name, A):
     if A._requires_grad:
-        raise errors.unsupported(f"gradients through {name}, whose results are complex", "use linalg.eigh for a symmetric matrix, or detach()")
+        raise errors.unsupported(f"gradients through {name}, whose results are complex", "use linalg.eigvalsh for a symmetric matrix, or detach()")
 
 
 @plain("linalg.eig", namespace=LINALG)

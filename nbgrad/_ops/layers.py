@@ -279,6 +279,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
     `attn_mask` (…, l, s) is added to the scores, or lets through where it is True; `is_causal` lets row i see columns up to i.
     """
+    if dropout_p > 0.0:
+        raise errors.unsupported("dropout inside scaled_dot_product_attention", "apply nn.functional.dropout to softmax(q @ k.mT * scale) yourself")
     length, sources = query._array.shape[-2], key._array.shape[-2]
     scale = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
     if enable_gqa:
@@ -301,6 +303,4 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
             scores = scores + attn_mask
     if weights is None:
         weights = scores.softmax(-1)
-    if dropout_p > 0.0:
-        weights = NAMES["nn.functional.dropout"](weights, dropout_p)
     return weights.matmul(value)

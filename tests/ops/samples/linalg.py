@@ -53,7 +53,6 @@ SAMPLES = {
     "linalg.svd": [Sample(m.real(4, 3), full_matrices=False).but(parity=False), Sample(m.real(2, 3), full_matrices=False).but(parity=False)],
     "svd": [Sample(m.real(4, 3)).but(parity=False)],
     "linalg.svdvals": [Sample(m.real(4, 3)), Sample(m.real(2, 2, 3))],
-    "linalg.eigh": [Sample(definite(3, 3)).but(parity=False, smooth=False)],
     "linalg.eigvalsh": [Sample(definite(3, 3)).but(smooth=False), Sample(definite(2, 2, 2)).but(smooth=False)],
     "linalg.cond": [Sample(regular(3, 3))],
     "linalg.matrix_rank": [Sample(m.real(3, 4))],
