@@ -20,7 +20,7 @@ import nbgrad  # noqa: E402
 
 pytestmark = [pytest.mark.conformance, pytest.mark.filterwarnings("ignore")]
 
-AT_LEAST = {"float64": 350, "float32": 350}  # operators that pass; raise it when more do
+AT_LEAST = {"float64": 400, "float32": 400}  # operators that pass; raise it when more do
 SAMPLES = 10  # of each operator
 TOLERANCE = {"float64": 1e-7, "float32": 2e-3}
 # Samples of size 10,000 go through exp here: PyTorch's own float32 gradient is half a percent off.
@@ -74,18 +74,21 @@ def ours_for(info):
     if inspect.isfunction(function) and function.__module__.startswith("torch.testing") and not info.name.startswith("__"):
         if not (_reach(nbgrad, names) or hasattr(nbgrad.Tensor, names[-1])):
             return None
-        # The database wraps this one in Python that calls torch by name: let the same Python call nbgrad.
-        twin = types.FunctionType(
-            function.__code__, {**function.__globals__, "torch": nbgrad}, function.__name__, function.__defaults__, function.__closure__
-        )
-        twin.__kwdefaults__ = function.__kwdefaults__
-        return twin
+        return with_nbgrad(function)
     found = _reach(nbgrad, names)
     if callable(found):
         return found
     if len(names) == 1 and hasattr(nbgrad.Tensor, info.name):
         return lambda x, *args, **kwargs: getattr(x, info.name)(*args, **kwargs)
     return None
+
+
+def with_nbgrad(function):
+    """The same Python function where the name `torch` means nbgrad: the database wraps some operators, and their results, in such."""
+    scope = {**function.__globals__, "torch": nbgrad}
+    twin = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
+    twin.__kwdefaults__ = function.__kwdefaults__
+    return twin
 
 
 def _reach(root, names):
@@ -143,13 +146,15 @@ def judge(info, function, dtype_name):
         given = (sample.input, list(sample.args), sample.kwargs)
         try:
             first, args, kwargs = mine_given = to_ours(given)
-            theirs = flat(info(sample.input, *sample.args, **sample.kwargs))
+            # what the database itself compares: of eigenvectors, whose sign is anybody's choice, the absolute values
+            defined = sample.output_process_fn_grad
+            theirs = flat(defined(info(sample.input, *sample.args, **sample.kwargs)))
         except CannotAsk:
             continue
         except Exception:  # PyTorch itself refuses this sample
             continue
         try:
-            mine = flat(function(first, *args, **kwargs))
+            mine = flat(with_nbgrad(defined)(function(first, *args, **kwargs)))
             if len(mine) != len(theirs):
                 raise Wrong(f"{len(mine)} results instead of {len(theirs)}")
             if not UNPREDICTABLE.match(info.name.rpartition(".")[2]) and not sample.kwargs.get("dropout_p"):
