@@ -213,14 +213,16 @@ class _Pass:
         self.found = {}
 
     def run(self, roots):
+        """Run all nodes; returns the gradients captured, by edge."""
         for edge, g in roots:
             self.deliver(edge, g if self.on_tensors else g._array)
-        buffers, owned, waiting, keep, observer = self.buffers, self.owned, self.waiting, self.keep, self.observer
-        add = np.add
-        on_tensors, captured = self.on_tensors, self.captured
+        if self.captured is None and self.observer is None and not self.on_tensors:
+            self.run_plain()
+            return self.found
+        observer, captured = self.observer, self.captured
         towards = None if captured is None else set(self.nodes)
         for node in self.nodes:
-            g = buffers.pop(node, None)
+            g = self.buffers.pop(node, None)
             if node.hooks is not None and g is not None:
                 g = self.run_hooks(node, g)
             if captured is not None:
@@ -228,26 +230,42 @@ class _Pass:
                 if not any(e is not None and (node_of(e) in towards or e in captured) for e in node.edges):
                     continue
             if g is None:
-                for edge in node.edges:
-                    if type(edge) is AccumulateGrad:
-                        self.deliver(edge, None)
+                self.pass_nothing(node)
                 continue
-            plan = node.plan
-            out = plan.backward_on_tensors(node, g) if on_tensors else plan.backward(node, g)
+            out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
             if observer is not None:
                 observer.node_done(node, g, out)
-            for child, part in zip(node.edges, out):
+            for edge, part in zip(node.edges, out):
+                if edge is not None:
+                    self.deliver(edge, part)
+            if not self.keep and node.saved:
+                node.saved = None
+                if observer is not None:
+                    observer.freed(node)
+        return self.found
+
+    def run_plain(self):
+        """The same where nobody watches and every leaf accumulates: what a training step does, with `deliver` written out."""
+        buffers, owned, waiting, keep = self.buffers, self.owned, self.waiting, self.keep
+        take, look, add = buffers.pop, buffers.get, np.add
+        for node in self.nodes:
+            g = take(node, None)
+            if g is None:
+                self.pass_nothing(node)
+                continue
+            if node.hooks is not None:
+                g = self.run_hooks(node, g)
+            for child, part in zip(node.edges, node.plan.backward(node, g)):
                 if child is None:
                     continue
-                if on_tensors or part is None or type(child) is Port:
+                if part is None or type(child) is Port:
                     self.deliver(child, part)
                     continue
-                # the plain case, written out: what `deliver` does in general
                 if part.shape != child.shape:
                     part = fit(part, child.shape)
                 if part.dtype is not child.dtype:
                     part = cast(part, child.dtype)
-                present = buffers.get(child)
+                present = look(child)
                 if present is None:
                     buffers[child] = part
                 elif child in owned:
@@ -262,9 +280,12 @@ class _Pass:
                         self.arrive(child)
             if not keep and node.saved:
                 node.saved = None
-                if observer is not None:
-                    observer.freed(node)
-        return self.found
+
+    def pass_nothing(self, node):
+        """No gradient came to this node: the leaves behind it must not wait for one."""
+        for edge in node.edges:
+            if type(edge) is AccumulateGrad:
+                self.deliver(edge, None)
 
     def deliver(self, edge, g):
         """Bring a gradient (None if undefined) to where an edge leads."""
