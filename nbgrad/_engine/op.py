@@ -18,14 +18,15 @@ from . import dtypes, errors
 from .modes import place_of_caller, state
 from .node import Node, storage_of
 from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, REQUIRED, TENSOR, TENSORS, Plan, named_by
+from .publish import (  # noqa: F401  (op.py is where declarations look)
+    ALIASES, AUGMENTED, FACADES, NAMES, NUMBERS, camel, dress, facade, publish, python_operator, with_inplace_flag,
+)  # fmt: skip
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 
 BASE_TENSOR[0] = Tensor
 REGISTRY: dict[str, Op | Composite] = {}
-ALIASES = {"input": "self", "axis": "dim", "keepdims": "keepdim", "x": "self", "x1": "self", "x2": "other"}
 LINEAR, ELEMENTWISE = "linear", "elementwise"
-NUMBERS = (bool, int, float, complex)
 
 
 class Op:
@@ -458,7 +459,7 @@ def primitive(
         public = name or kernel.__name__
         code = kernel.__code__
         op = Op(
-            kernel, vjp=vjp or {}, name=public, node=node or _camel(public) + "Backward0", promote=promote, promoted=promoted,
+            kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
             ufunc=ufunc,
         )  # fmt: skip
@@ -474,10 +475,10 @@ def primitive(
         else:
             function = make_function(op)
         op.function = function
-        _dress(function, public, kernel)
+        dress(function, public, kernel)
         if in_place:
             op.twin = make_in_place(op)
-            _dress(op.twin, public + "_", kernel)
+            dress(op.twin, public + "_", kernel)
             op.twin.__doc__ = f"In-place version of `{public}`: the result replaces the tensor's elements."
         if overload is not None:
             REGISTRY[f"{public}.{overload}"] = op
@@ -494,76 +495,8 @@ def primitive(
                 if dunder in AUGMENTED:
                     setattr(Tensor, f"__i{dunder[2:]}", op.twin)
         if inplace_flag:
-            NAMES[f"nn.functional.{public}"] = _with_inplace_flag(op, public, kernel)
+            NAMES[f"nn.functional.{public}"] = with_inplace_flag(op, public, kernel)
         return op
-
-    return declare
-
-
-FACADES: dict = {}  # dotted public name -> function that chooses between operators
-NAMES: dict = {}  # dotted public name -> function, what the faces of the package export
-
-
-def _dress(function, public, kernel):
-    function.__name__ = public.rpartition(".")[2]
-    function.__qualname__ = public
-    function.__doc__ = kernel.__doc__
-    function.__wrapped__ = kernel
-    function.__module__ = "nbgrad"
-
-
-def _camel(name):
-    return "".join(part.capitalize() for part in name.rpartition(".")[2].split("_"))
-
-
-def _with_inplace_flag(op, public, kernel):
-    """The function that chooses between an operator and its in-place twin by a last argument `inplace`."""
-    count = op.positional
-
-    def function(*args, **kwargs):
-        inplace = kwargs.pop("inplace", False) if kwargs else False
-        if len(args) > count:
-            *args, inplace = args
-        mode = state.mode
-        before = mode.place
-        if before is None:
-            frame = sys._getframe(1)
-            mode.place = (frame.f_code, frame.f_lasti)
-        try:
-            return (op.twin if inplace else op.function)(*args, **kwargs)
-        finally:
-            mode.place = before
-
-    _dress(function, public, kernel)
-    return function
-
-
-def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
-    """Declare a public function that only chooses between operators, by what it is given; the graph shows the one chosen."""
-
-    def declare(function):
-        public = name or function.__name__
-
-        @functools.wraps(function)
-        def choose(*args, **kwargs):
-            mode = state.mode
-            before = mode.place
-            if before is None:
-                frame = sys._getframe(1)
-                mode.place = (frame.f_code, frame.f_lasti)
-            if kwargs:
-                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
-            try:
-                return function(*args, **kwargs)
-            finally:
-                mode.place = before
-
-        code = function.__code__
-        params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        choose.__module__ = "nbgrad"
-        FACADES.update((f"{place}.{public.rpartition('.')[2]}" if place else public, choose) for place in namespace)
-        _publish(choose, public, method, namespace, operators, aliases)
-        return choose
 
     return declare
 
@@ -571,50 +504,4 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
 def install(entry, public, method, namespace, operators, aliases):
     """Register an operator and put it where users look for it."""
     REGISTRY[public] = entry
-    _publish(entry.function, public, method, namespace, operators, aliases)
-
-
-def _publish(function, public, method, namespace, operators, aliases):
-    """Make a function public: as a function, as a method, as a Python operator."""
-    short = public.rpartition(".")[2]
-    for place in namespace:
-        NAMES[f"{place}.{short}" if place else short] = function
-    if method:
-        setattr(Tensor, short if isinstance(method, bool) else method, function)
-    for alias in aliases:
-        NAMES[alias] = function
-        if method and "." not in alias:
-            setattr(Tensor, alias, function)
-    function = getattr(function, "operator", function)  # without keywords, one frame nearer to the user
-    for dunder in operators:
-        if dunder in ("__eq__", "__ne__"):
-            setattr(Tensor, dunder, python_operator(function, False))
-        elif dunder in REFLECTED and short != dunder.strip("_"):
-            setattr(Tensor, dunder, python_operator(function, True))
-        else:
-            setattr(Tensor, dunder, function)
-
-
-# those whose operands may not be exchanged; `2 * x` and its like run as `x * 2`
-REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift"))
-# those that have a form such as `+=`, which changes the tensor in place
-AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
-
-
-def python_operator(function, reflected):
-    """A Python operator that exchanges its operands, or one that leaves strangers to Python: `x == None` is False."""
-
-    def operator(self, other):
-        if not isinstance(other, (Tensor, *NUMBERS, np.ndarray, np.generic)):
-            return NotImplemented
-        mode = state.mode
-        before = mode.place
-        if before is None:
-            frame = sys._getframe(1)
-            mode.place = (frame.f_code, frame.f_lasti)
-        try:
-            return function(other, self) if reflected else function(self, other)
-        finally:
-            mode.place = before
-
-    return operator
+    publish(entry.function, public, method, namespace, operators, aliases)
