@@ -368,6 +368,8 @@ class _Pass:
         elif present is None:
             leaf._grad = wrap(np.array(g, order="C"))  # a copy: what arrives may be somebody else's gradient too
         elif present._edge is None and not present._requires_grad:
+            if self.observer is not None:
+                self.observer.before_in_place(None, present)
             np.add(present._array, g, out=present._array)
             storage_of(present).version += 1
         else:

@@ -35,7 +35,7 @@ class Observer:
         """What was entered last ends."""
 
     def before_in_place(self, op, tensor):
-        """The elements of `tensor` are about to be overwritten."""
+        """The elements of `tensor` are about to be overwritten; `op` is None where backward adds to a `.grad`."""
 
     def backward_start(self, roots):
         """A backward pass begins at these edges."""
@@ -95,6 +95,10 @@ class _Fanout(Observer):
     def backward_end(self):
         for o in self._observers:
             o.backward_end()
+
+    def before_in_place(self, op, tensor):
+        for o in self._observers:
+            o.before_in_place(op, tensor)
 
     def node_done(self, node, grads_in, grads_out):
         for o in self._observers:

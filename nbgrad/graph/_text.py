@@ -97,6 +97,16 @@ def number(x: float | int | bool | str | None) -> str:
     return text.replace("-", "−")
 
 
+def plural(count: int, noun: str) -> str:
+    """`1 operator`, `2,000 operators`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def several(names: list[str], most: int) -> str:
+    """Names with commas; of many the first, and how many more."""
+    return ", ".join(names) if len(names) <= most else ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"
+
+
 def shape(value: Value) -> str:
     """`(5, 3)`, with the dtype where it is not float32."""
     return f"({', '.join(map(str, value.shape))}{',' if len(value.shape) == 1 else ''})" + (

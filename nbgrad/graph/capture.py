@@ -90,7 +90,8 @@ class Recorder(Observer):
 
     def before_in_place(self, op, tensor):
         array = tensor._array
-        self._append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None))
+        version = 0 if tensor._cell is None else tensor._cell.version
+        self._append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None, version, op))
 
     def backward_start(self, roots):
         self._append((_START, tuple(roots)))
@@ -186,10 +187,15 @@ class Recorder(Observer):
         if self._open:
             self._open.pop()
 
-    def _on_overwrite(self, tensor, copy):
-        draft = self._value_of(tensor)
+    def _on_overwrite(self, tensor, copy, version, op):
+        draft = self._known.get(id(tensor)) if op is None else self._value_of(tensor)
+        if draft is None or draft.reference() is not tensor:
+            return  # a gradient that no operator has taken
         draft.array = None
         draft.data = None if copy is None else summarize(copy)
+        draft.fields["version"] = version
+        if op is None:  # backward adds to it: whoever takes it next takes another value
+            del self._known[id(tensor)]
 
     def _on_start(self, roots):
         self._backwards += 1
@@ -208,7 +214,9 @@ class Recorder(Observer):
         self._step(node.name(), call, None, incoming, outgoing)
 
     def _on_leaf(self, leaf, grad):
-        self._step("AccumulateGrad", None, self._value_of(leaf).id, (self._summary(grad),), ())
+        draft = self._value_of(leaf)
+        draft.grad = self._summary(grad)  # stays with a value that an update in place will have replaced
+        self._step("AccumulateGrad", None, draft.id, (draft.grad,), ())
 
     def _summary(self, g):
         if g is None:

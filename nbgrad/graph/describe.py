@@ -21,9 +21,9 @@ def kind(graph: Graph, value: Value) -> str:
     """ "root", "named", "parameter" or "input": what a value is drawn as."""
     if value.id in graph.roots:
         return "root"
-    if graph.producer(value.id) is not None or not value.is_leaf:
-        return "named"
-    return "parameter" if value.requires_grad else "input"
+    if value.is_leaf and value.requires_grad:  # also one that was changed in place or made by an operator first
+        return "parameter"
+    return "named" if graph.producer(value.id) is not None or not value.is_leaf else "input"
 
 
 def is_born(graph: Graph, value: Value) -> bool:
@@ -70,7 +70,7 @@ def about_call(graph: Graph, call: Call, cut: str) -> str:
 
 def summary(graph: Graph) -> tuple[str, str]:
     """Title and description of a whole picture."""
-    roots = ", ".join(_text.shorten(graph.value(r).name or _text.shape(graph.value(r)), 40) for r in graph.roots) or "values"
+    roots = _text.several([_text.shorten(graph.value(r).name or _text.shape(graph.value(r)), 40) for r in graph.roots], 5) or "values"
     learned = sum(v.requires_grad and v.is_leaf for v in graph.values)
     count = len(graph.calls)
     text = f"{count:,} operator{'s' * (count != 1)}, {learned:,} leaf tensor{'s' * (learned != 1)} that require{'s' * (learned == 1)} grad"

@@ -14,16 +14,18 @@ from .transform import collapse, group_params, next_group, scope_paths
 MIN_REPEATS = 3
 
 
-def fold_loops(graph: Graph, show: str = "ends") -> Graph:
+def fold_loops(graph: Graph, show: str = "ends", lines: bool = True) -> Graph:
     """Fold loops written by hand: three or more repeats of the same source lines, operators and shapes.
+
+    Without `lines`, what was written out layer by layer counts as repeated too: operators and shapes alone decide.
 
     `show="ends"` keeps the first and the last iteration, `show="none"` leaves one group a loop, and `show="all"` folds nothing, only marks
     each loop with a scope (there shapes may differ between iterations, as in `for layer in layers`).
     """
-    items = _find_loops(graph, shapes=show != "all")
+    items = _find_loops(graph, show != "all", lines)
     if not any(isinstance(i, _Loop) for i in items):
         return graph
-    return _Folding(graph, show).run(items)
+    return _Folding(graph, show, lines).run(items)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class _Loop:
                     yield item
 
 
-def _find_loops(graph, shapes):
+def _find_loops(graph, shapes, lines):
     """Nest the calls into loops, the innermost first."""
     values = {v.id: v.shape for v in graph.values}
     labels = {id: tuple((s.kind, s.name) for s in map(graph.scope, path)) for id, path in scope_paths(graph).items() if id is not None}
@@ -49,7 +51,7 @@ def _find_loops(graph, shapes):
         if isinstance(item, _Loop):
             key = ("loop", *map(sign, item.iterations[0]))
         else:
-            at = item.place or item.id  # without a line nothing tells a loop from a formula; columns tell `a * b * c` from one
+            at = (item.place or item.id) if lines else None  # without a line nothing tells a loop from a formula; columns tell `a * b * c` from one
             size = tuple(values[id] for id in item.inputs + item.outputs) if shapes else ()
             key = (at, item.op, labels.get(item.scope), size)
         return known.setdefault(key, len(known))
@@ -98,8 +100,8 @@ def _repeats(items, signs, longest, partial):
 class _Folding:
     """Writes a graph again from calls nested into loops."""
 
-    def __init__(self, graph, show):
-        self.graph, self.show = graph, show
+    def __init__(self, graph, show, lines):
+        self.graph, self.show, self.lines = graph, show, lines
         self.paths = scope_paths(graph)
         self.scopes = {s.id: s for s in graph.scopes}
         self.number = next_group(graph)
@@ -117,7 +119,7 @@ class _Folding:
 
     def loop(self, loop):
         members = list(loop.calls())
-        times, name = len(loop.iterations), _loop_name(self.graph, members)
+        times, name = len(loop.iterations), _loop_name(self.graph, members, list(loop.calls(0, 1))[-1], self.lines)
         around = self.common(members[0], members[-1])
         if self.show == "none":
             self.group(f"{name} ×{times}", members, around[-1] if around else None, times)
@@ -175,26 +177,38 @@ def _is_marked(scope):
     return " ×" in scope.name
 
 
-def _loop_name(graph, members):
-    """The text of the `for` or `while` line around these calls, else their lines."""
+def _loop_name(graph, members, ending, looped):
+    """The text of the `for` or `while` line around these calls, else the function that an iteration ends in and the lines."""
     places = [c.place for c in members if c.place]
     if not places:
         return members[0].op.rsplit(".", 1)[-1]
+    heading = _heading(graph, places) if looped else None
+    if heading:
+        return heading
+    first, last = min(p.line for p in places), max(p.end_line for p in places)
+    lines = f"line {first}" if first == last else f"lines {first}–{last}"
+    function = ending.place.function.split(".<locals>.<")[0].removesuffix(".__call__") if ending.place else "<module>"
+    return lines if function.startswith("<") else f"{function.rsplit('.', 1)[-1]}, {lines}"
+
+
+def _heading(graph, places):
+    """The `for` or `while` line around these places, None where it is not in this cell."""
     first, last = min(places, key=lambda p: p.line), max(p.end_line for p in places)
     if first.text.startswith(("for ", "while ")):
         return first.text.split(":")[0].strip()
     lines = graph.source.splitlines() if all(p.source == "cell" for p in places) else []
-    if last <= len(lines):
-        outer = min({p.line for p in places}, key=lambda n: (_indent(lines[n - 1]), n))  # of a loop in a loop, the outer one's body
-        indent = _indent(lines[outer - 1])
-        for line in reversed(lines[:outer - 1]):
-            if line.strip() and _indent(line) < indent:
-                if line.lstrip().startswith(("for ", "while ")):
-                    return line.split("#")[0].strip().rstrip(":")
-                if line.lstrip().startswith(("def ", "class ")):
-                    break
-                indent = _indent(line)
-    return f"line {first.line}" if first.line == last else f"lines {first.line}–{last}"
+    if last > len(lines):
+        return None
+    outer = min({p.line for p in places}, key=lambda n: (_indent(lines[n - 1]), n))  # of a loop in a loop, the outer one's body
+    indent = _indent(lines[outer - 1])
+    for line in reversed(lines[:outer - 1]):
+        if line.strip() and _indent(line) < indent:
+            if line.lstrip().startswith(("for ", "while ")):
+                return line.split("#")[0].strip().rstrip(":")
+            if line.lstrip().startswith(("def ", "class ")):
+                return None
+            indent = _indent(line)
+    return None
 
 
 def _indent(line):

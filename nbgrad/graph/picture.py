@@ -22,9 +22,12 @@ LINE, PAD_X, PAD_Y = 15.0, 11.0, 6.0
 CIRCLE, PILL, ROW = 27.0, 25.0, 19.0
 ALIAS_USES = 3
 CARDS_ABOVE = 40  # calls
+MOST_ROWS = 12  # parameters in one card
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
 BADGE = 50.0
+MOST_ALIKE = 3  # values that go the same way, from or to a group; more of them are one edge
+MOST_LEAVES = 6  # of a group; more of them are counted in its box
 SIDE_GAP = 34.0  # between an operator and the leaf that sits beside it: room for a gradient's norm
 
 
@@ -142,7 +145,9 @@ class _Builder:
         self.labelled = set()
         self.partial = _partial_norms(graph)
         self.paths = {None: ()}
-        self.is_node = {v.id for v in graph.values if v.name is not None or graph.producer(v.id) is None or v.id in self.roots}
+        alike = _alike(graph)
+        self.is_node = {v.id for v in graph.values if v.name is not None or graph.producer(v.id) is None or v.id in self.roots} - alike
+        self.roots -= alike
 
     def build(self):
         for call in self.graph.calls:
@@ -160,28 +165,55 @@ class _Builder:
 
     def add_call(self, call):
         graph, uses = self.graph, []
-        inputs = tuple(dict.fromkeys(call.inputs))
+        inputs, counted = self.inputs_of(call)
         in_rows = self.rows_of(call, inputs)
         for id in inputs:
             if id not in in_rows:
                 uses.append((id, self.source_of(id, call)))
-        self.nodes[call.id] = self.call_node(call, [self.row(id, call) for id in in_rows])
+        self.nodes[call.id] = self.call_node(call, [self.row(id, call) for id in in_rows], counted)
         cut = self.cut_of(call)
         beside = self.sit_beside(call, uses)
-        for id, source in uses:
+        for (id, source), several in self.bundled(uses):
             value = self.values[id]
             plain = source in self.nodes and self.nodes[source].value is None and id not in self.labelled
             label = _text.shape(value) if plain and (self.show_values or len(graph.calls) <= CARDS_ABOVE) else ""
+            if several > 1:
+                label = f"{several} × {_text.shape(value)}"
             self.labelled.add(id)
             reason = cut if value.requires_grad else ""
             flows = value.requires_grad and not reason and any(self.values[o].requires_grad for o in call.outputs)
             back, shared = self.norm_into(call, value) if flows else (None, False)
-            self.edge(source, call.id, id, label, reason, flows, back, shared, source in beside)
+            self.edge(source, call.id, id, label, reason, flows, back, shared or several > 1, source in beside)
         for id in call.outputs:
             if id in self.is_node:
                 value = self.values[id]
                 self.add_value(value, call.scope)
-                self.edge(call.id, id, id, "", "", value.requires_grad, _text.norm(value.grad) if value.requires_grad else None, False, False)
+                flows = value.requires_grad and not value.is_leaf  # a parameter's gradient ends there, also after an update in place
+                self.edge(call.id, id, id, "", "", flows, _text.norm(value.grad) if flows else None, False, False)
+
+    def inputs_of(self, call):
+        """The inputs to draw, and how many leaves of a group are only counted: `{"parameters": 41}`."""
+        inputs = tuple(dict.fromkeys(call.inputs))
+        counted = {k: int(n) for k, n in call.params if k in ("parameters", "inputs")} if is_group(call) else {}
+        if is_group(call):
+            leaves = [id for id in inputs if self.graph.producer(id) is None and id not in self.roots]
+            for kind, learned, most in (("parameters", True, MOST_ROWS), ("inputs", False, MOST_LEAVES)):
+                some = {id for id in leaves if self.values[id].requires_grad == learned}
+                if len(some) > most:
+                    counted[kind] = counted.get(kind, 0) + len(some)
+                    inputs = tuple(id for id in inputs if id not in some)
+        return inputs, counted
+
+    def bundled(self, uses):
+        """Each use with how many it stands for: more than a few unnamed values that run side by side are one edge."""
+        together = {}
+        for id, source in uses:
+            together.setdefault(source if id not in self.is_node else id, []).append((id, source))
+        for same in together.values():
+            if len(same) > MOST_ALIKE and len({self.values[id].shape for id, _ in same}) == 1:
+                yield same[0], len(same)
+            else:
+                yield from ((use, 1) for use in same)
 
     def edge(self, source, target, value, *rest):
         self.edges.append(Edge(f"e{len(self.edges)}", source, target, value, *rest))
@@ -217,7 +249,7 @@ class _Builder:
         learned = [id for id in inputs if self.graph.producer(id) is None and self.values[id].requires_grad and id not in self.roots]
         few = len(learned) < 2 or _text.op_label(call) in _text.GLYPHS.values()
         rows = self.big or is_group(call) or not few and not any(id in self.nodes for id in learned)
-        if len(learned) > 12 or not rows:
+        if len(learned) > MOST_ROWS or not rows:
             return []
         for id in learned:
             self.rows.setdefault(id, call.id)
@@ -286,7 +318,7 @@ class _Builder:
         if value.version:
             head.append(Span(f"  v{value.version}", "muted"))
         lines = [tuple(head)]
-        if self.show_values and not (single and value.shape == ()):
+        if self.show_values and not (single and (value.shape == () or not name)):
             text = _text.numbers(value.data, 8 if kind == "input" else 4)
             if text:
                 lines.append((Span(text, "muted"),))
@@ -313,7 +345,7 @@ class _Builder:
         return Node(id, describe.kind(self.graph, value), "tab", round(width + 16), round(LINE * len(lines) + 8), lines, about,
                     _source(value), value=value.id, scope=scope)
 
-    def call_node(self, call, rows):
+    def call_node(self, call, rows, counted):
         label, group, cut = _text.op_label(call), is_group(call), self.cut_of(call)
         kind = "group" if group else "cut" if cut else "op"
         shape = "card" if rows else "circle" if label in _text.GLYPHS.values() else "pill"
@@ -321,11 +353,12 @@ class _Builder:
         count = dict(call.params).get("calls") if group else None
         if count:
             lines.append((Span(f"{int(count):,} operators", "muted"),))
+            lines += [(Span(_text.plural(n, kind[:-1]), "muted"),) for kind, n in counted.items()]
         elif call.place and rows:
             lines[0] += (Span(f"   line {call.place.line}", "muted"),)
         texts = ["".join(span.text for span in line) for line in lines]
         width = max(_text.text_width(t, OPERATOR if n == 0 else SMALL, bold=n == 0) for n, t in enumerate(texts))
-        height = PILL if len(lines) == 1 else 2 * LINE + 8
+        height = PILL if len(lines) == 1 else len(lines) * LINE + 8
         if shape == "circle":
             width = height = CIRCLE
         elif shape == "card":
@@ -390,6 +423,20 @@ def _with_scope(node, scope, beside=None):
         return node
     fields = {f: getattr(node, f) for f in Node.__dataclass_fields__}
     return Node(**{**fields, "scope": scope, "beside": beside or node.beside})
+
+
+def _alike(graph):
+    """Values that are no nodes of their own: made by or given to a group, and more than a few that go exactly the same way."""
+    ways, out = {}, set()
+    for call in graph.calls:
+        for id in call.outputs:
+            users = graph.consumers(id)
+            if is_group(call) or any(map(is_group, users)):
+                ways.setdefault((call.id, *dict.fromkeys(c.id for c in users)), []).append(id)
+    for ids in ways.values():
+        if len(ids) > MOST_ALIKE:
+            out.update(ids)
+    return out - set(graph.roots[-1:])
 
 
 def _partial_norms(graph):

@@ -86,10 +86,12 @@ def _prepared(key, level, fold, max_nodes, backward):
 
 def _steps(graph):
     """Ever coarser ways to fold, each on top of the one before."""
+    yield transform.start_at_leaves
     yield loops.fold_loops
     yield transform.hide_views
     for depth in range(transform.scope_depth(graph) - 1, -1, -1):
         yield functools.partial(transform.fold_functions, depth=depth)
+    yield functools.partial(loops.fold_loops, lines=False)
     yield functools.partial(loops.fold_loops, show="none")
     yield transform.fold_lines
     yield functools.partial(loops.fold_loops, show="none")

@@ -16,7 +16,7 @@ from .._engine.errors import is_cell, line_of
 from .records import Place
 
 MAX_ITEMS = 1_000  # of one container, when looking for tensors in variables
-MAX_DEPTH = 4
+MAX_DEPTH = 6
 
 
 @functools.lru_cache(maxsize=512)

@@ -37,7 +37,7 @@ def text_listing(graph: Graph, values: bool = True) -> str:
 
 
 def _head(graph):
-    roots = ", ".join(_name(graph, r) for r in graph.roots)
+    roots = _text.several([_name(graph, r) for r in graph.roots], 5)
     count = len(graph.calls)
     back = "gradients recorded" if any(v.grad is not None for v in graph.values) else "no gradients yet"
     return f"graph{' of ' + roots if roots else ''}: {count:,} operator{'s' * (count != 1)}, {back}"
@@ -61,7 +61,7 @@ def _call(graph, call, values, indent):
     first = outputs[0] if outputs else None
     if first is None:
         return indent + "–", text, "", "", "", _line(call)
-    return (indent + ", ".join(_name(graph, v.id) for v in outputs), text + _cut(first), _text.shape(first),
+    return (indent + _text.several([_name(graph, v.id) for v in outputs], 4), text + _cut(first), _text.shape(first),
             _data(first) if values else "", _grad(first), _line(call))
 
 

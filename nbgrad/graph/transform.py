@@ -7,7 +7,7 @@ The renderers call these before they draw. Nothing here knows how a graph is dra
 - A folded *composite* (`matmul`, a loss) keeps the id of its last inner call, `c7`: it is still one operator to the user.
 - Any other folded group is a `Call` with an id of its own, `g0`, `g1`, ... (`is_group` asks for that). Its `op` is what the group is
   called (`for t in range(100)`, `98 more`, `encoder`, `line 12`); its `params` tell `calls` (how many), `first` and `last` (the ids of its
-  members in the unfolded graph, which stand in one run there) and, for loops, `times`.
+  members in the unfolded graph, which stand in one run there), for loops `times`, and `parameters` and `inputs`, the leaves it hides.
 - A loop that stays open in part gets a `Scope` of kind "loop" named `for t in range(100) ×100`, which holds the first iteration, a `g`
   call for those in between, and the last iteration. A loop that is only marked has all its iterations in such a scope.
 
@@ -63,6 +63,23 @@ def hide_views(graph: Graph) -> Graph:
         calls=tuple(calls),
         steps=tuple(_restep(s, {id: None for id in gone}, base.keys()) for s in graph.steps),
     )
+
+
+def start_at_leaves(graph: Graph) -> Graph:
+    """Leave out how leaves that require grad were made, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them."""
+    gone, roots = set(), set(graph.roots)
+    for call in reversed(graph.calls):
+        made = [graph.value(id) for id in call.outputs]
+        if not made or call.in_place or call.error or any(v.id in roots or v.cut for v in made):
+            continue
+        if all(v.requires_grad and v.is_leaf or _leads_only_to(graph, v, gone) for v in made):
+            gone.add(call.id)
+    return _restrict(graph, {c.id for c in graph.calls} - gone) if gone else graph
+
+
+def _leads_only_to(graph, value, calls):
+    consumers = graph.consumers(value.id)
+    return bool(consumers) and value.name is None and not value.requires_grad and all(c.id in calls for c in consumers)
 
 
 def focus(graph: Graph, target: str) -> Graph:
@@ -203,6 +220,9 @@ def _bordered(graph, call, members, owner):
         own = {id for id in leaves if all(owner.get(c.id) == owner[last.id] for c in graph.consumers(id))}
         if len(own) > MAX_GROUP_LEAVES:
             inputs = [id for id in inputs if id not in own]
+            learned = sum(graph.value(id).requires_grad for id in own)
+            counts = {"parameters": learned, "inputs": len(own) - learned}
+            call = dataclasses.replace(call, params=call.params + tuple((k, str(n)) for k, n in counts.items() if n))
     return dataclasses.replace(call, inputs=tuple(inputs), outputs=tuple(outputs))
 
 

@@ -1,10 +1,12 @@
 """Transforms fold and focus without losing what is computed."""
 
+import dataclasses
+
 import pytest
 from graph_builder import Build, chain, fixture, mlp, recurrent
 
 from nbgrad.graph import loops, transform
-from nbgrad.graph.records import Graph
+from nbgrad.graph.records import Graph, Place
 from nbgrad.graph.render import prepare
 
 
@@ -144,3 +146,42 @@ def test_transforms_change_nothing_they_are_given():
     before = graph.to_json()
     prepare(graph, max_nodes=5)
     assert graph.to_json() == before
+
+
+def layers_written_out(count):
+    g = Build()
+    h = g.leaf("x", (2,))
+    for n in range(count):
+        w = g.leaf(f"w{n}", (2, 2), True)
+        h = g.op("mm", h, w, shape=(2,), name=f"z{n}", line=2 * n + 1)
+        h = g.op("tanh", h, shape=(2,), name=f"h{n}", line=2 * n + 2)
+    return g.graph(h)
+
+
+def test_layers_written_out_line_by_line_fold_by_what_repeats():
+    folded = prepare(layers_written_out(80))
+    assert ops(folded) == ["mm", "tanh", "78 more", "mm", "tanh"]
+    assert [s.name for s in folded.scopes] == ["lines 1–160 ×80"]
+    assert dict(folded.calls[2].params)["parameters"] == "78"
+
+
+def test_a_repeated_body_outside_the_cell_is_called_after_its_function():
+    g = Build()
+    x = g.leaf("x", (2,), True)
+    place = Place("models.py", 7, 7, 0, 5, "Block.__call__", "x = f(x)")
+    for _ in range(5):
+        x = g.op("tanh", x, shape=(2,))
+        g.calls[-1] = dataclasses.replace(g.calls[-1], place=place)
+    assert loops.fold_loops(g.graph(x)).scopes[-1].name == "Block, line 7 ×5"
+
+
+def test_how_a_parameter_was_made_is_left_out_of_a_large_graph():
+    g = Build()
+    noise = g.leaf(None, (2,))
+    w = g.op("mul", noise, shape=(2,), line=1)
+    g.values[int(w[1:])] = dataclasses.replace(g.values[int(w[1:])], requires_grad=True, name="w")
+    out = g.op("sum", g.op("sin", w, shape=(2,), line=2), line=2)
+    started = transform.start_at_leaves(g.graph(out))
+    assert ops(started) == ["sin", "sum"]
+    assert started.producer(w) is None and noise not in {v.id for v in started.values}
+    assert valid(started)

@@ -1,0 +1,98 @@
+"""Programs as people write them, drawn: the picture stays of a readable size and says what happened."""
+
+import random
+
+import nbgrad as torch
+from nbgrad.graph.render import prepare, to_picture, to_text
+
+
+def train(steps):
+    torch.manual_seed(0)
+    with torch.graph.record() as drawing:
+        X = torch.randn(20, 3)
+        y = X @ torch.tensor([1.0, -2.0, 0.5]) + 0.3
+        w = torch.zeros(3, requires_grad=True)
+        b = torch.zeros(1, requires_grad=True)
+        for _ in range(steps):
+            loss = ((X @ w + b - y) ** 2).mean()
+            loss.backward()
+            with torch.no_grad():
+                w -= 0.1 * w.grad
+                b -= 0.1 * b.grad
+                w.grad.zero_()
+                b.grad.zero_()
+    return drawing
+
+
+def test_a_training_loop_shows_its_first_and_last_loss_not_all():
+    drawn = to_picture(train(50).graph)
+    assert [n.lines[0][0].text for n in drawn.nodes if n.kind == "root"] == ["loss"] * 2
+    assert len(drawn.nodes) < 60
+    assert to_text(train(50).graph).startswith("graph of loss, loss, loss, loss and 46 more: ")
+
+
+def test_an_update_in_place_sends_no_gradient_and_keeps_the_versions_apart():
+    graph = train(2).graph
+    versions = [v.version for v in graph.values if v.name == "w"]
+    assert versions == [0, 1, 2]
+    updates = {c.id for c in graph.calls if c.op == "sub_"}
+    assert not any(e.room or e.back is not None for e in to_picture(graph).edges if e.source in updates)
+    first = graph.named("w") and next(v for v in graph.values if v.name == "w")
+    assert first.grad is not None and not first.grad_kept  # what arrived before the update
+
+
+def test_a_gradient_that_was_zeroed_is_zero_whatever_backward_adds_later():
+    graph = train(2).graph
+    zeroed = [graph.value(c.outputs[0]).data.values for c in graph.calls if c.op == "zero_"]
+    assert zeroed == [(0.0, 0.0, 0.0), (0.0,)] * 2
+
+
+class Neuron:
+    def __init__(self, nin):
+        self.w = [torch.tensor(random.uniform(-1, 1), requires_grad=True) for _ in range(nin)]
+        self.b = torch.tensor(0.0, requires_grad=True)
+
+    def __call__(self, x):
+        return sum((wi * xi for wi, xi in zip(self.w, x)), self.b).tanh()
+
+
+class Layer:
+    def __init__(self, nin, nout):
+        self.neurons = [Neuron(nin) for _ in range(nout)]
+
+    def __call__(self, x):
+        out = [n(x) for n in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+
+class MLP:
+    def __init__(self, *sizes):
+        self.layers = [Layer(a, b) for a, b in zip(sizes, sizes[1:])]
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def test_a_network_of_scalars_counts_its_parameters_where_they_are_too_many_to_show():
+    random.seed(1)
+    with torch.graph.record() as drawing:
+        model = MLP(3, 4, 4, 1)
+        loss = sum((model([2.0, 3.0, -1.0 + n]) - 1.0) ** 2 for n in range(4))
+        loss.backward()
+    drawn = to_picture(drawing.graph)
+    assert len(drawn.nodes) <= 150
+    assert "41 parameters" in {line[0].text for n in drawn.nodes for line in n.lines}
+    assert drawing.graph.named("model.layers[0].neurons[1].w[2]") is not None
+
+
+def test_many_values_that_go_the_same_way_are_one_edge():
+    with torch.graph.record() as drawing:
+        h = w = torch.ones(3, requires_grad=True)
+        for x in torch.randn(40, 3):
+            h = torch.tanh(h * w + x * w - x)
+        h.sum().backward()
+    drawn = to_picture(drawing.graph, max_nodes=100)
+    assert "38 × (3,)" in {e.label for e in drawn.edges}
+    assert len(prepare(drawing.graph, max_nodes=100).calls) < 20
