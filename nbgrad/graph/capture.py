@@ -12,6 +12,8 @@ import inspect
 import textwrap
 import weakref
 
+import numpy as np
+
 from .._engine.modes import state
 from .._engine.observe import Observer
 from .._engine.op import Op
@@ -51,6 +53,7 @@ class Recorder(Observer):
     def __init__(self):
         self._new_tape()
         self._drafts = []
+        self._unread = []  # those whose small array waits to be summarized
         self._known = {}  # id(tensor) -> newest draft of that tensor
         self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
         self._calls, self._steps, self._scopes = [], [], []
@@ -110,10 +113,11 @@ class Recorder(Observer):
         self._summaries = {}  # by id of the array: a gradient that passes through several nodes is read once; the tape keeps it alive
         for event in tape:
             self._HANDLERS[event[0]](self, *event[1:])
-        for draft in self._drafts:
+        for draft in self._unread:
             if draft.array is not None:
                 draft.data = summarize(draft.array)
                 draft.array = None
+        self._unread.clear()
 
     def _draft(self, tensor, **fields):
         draft = _Draft(f"t{len(self._drafts)}", tensor, fields)
@@ -124,6 +128,7 @@ class Recorder(Observer):
         fields.setdefault("is_leaf", tensor._edge is None)
         if array.nbytes <= SMALL:
             draft.array = array
+            self._unread.append(draft)
         self._drafts.append(draft)
         self._known[id(tensor)] = draft
         return draft
@@ -318,9 +323,13 @@ def _edges_of_inputs(op, args):
 
 
 def _summary_of_large(array, named):
-    if named or array.size <= FULL_STATISTICS:
+    if named or array.size <= FULL_STATISTICS or array.dtype.kind not in "fc":
         return summarize(array)
-    return Summary(size=array.size)
+    finite = np.isfinite(array)
+    if finite.all():
+        return Summary(size=array.size)
+    nan = int(np.count_nonzero(np.isnan(array)))
+    return Summary(size=array.size, nan=nan, inf=array.size - int(np.count_nonzero(finite)) - nan)
 
 
 def _why_cut(op, out, grad_mode):
