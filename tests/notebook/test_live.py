@@ -11,6 +11,7 @@ def recorded(size):
     with observing(recorder):
         w = torch.arange(float(size), requires_grad=True)
         loss = (w * w).sum()
+    recorder.graph()
     return w, loss, LiveTensors(recorder)
 
 
