@@ -96,3 +96,12 @@ def test_many_values_that_go_the_same_way_are_one_edge():
     drawn = to_picture(drawing.graph, max_nodes=100)
     assert "38 × (3,)" in {e.label for e in drawn.edges}
     assert len(prepare(drawing.graph, max_nodes=100).calls) < 20
+
+
+def test_what_a_tensor_held_before_a_change_in_place_bears_its_name():
+    b = torch.zeros(3, requires_grad=True)
+    with torch.graph.record() as drawing:
+        with torch.no_grad():
+            b[1] = 5.0
+    assert [(v.name, v.version) for v in drawing.graph.values] == [("b", 0), ("b", 1)]
+    assert [n.lines[0][0].text for n in to_picture(drawing.graph).nodes if n.call] == ["[ ] ="]

@@ -147,4 +147,4 @@ def op_label(call: Call) -> str:
         name = name.rstrip("_")
     if len(call.inputs) <= 2 and name in GLYPHS:
         return GLYPHS[name] + ("=" if call.in_place else "")
-    return shorten(_SHORT.get(name, name), 36) + ("_" if call.in_place else "")
+    return shorten(_SHORT.get(name, name), 36) + ("_" if call.in_place and not name.endswith("__") else "")

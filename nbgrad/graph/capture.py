@@ -265,7 +265,7 @@ class Recorder(Observer):
         made_at = fields.pop("made_at", None)
         tensor = draft.reference()
         newest = tensor is not None and self._known.get(id(tensor)) is draft
-        name = names.get(id(tensor)) if newest else None
+        name = names.get(id(tensor)) if tensor is not None else None  # also of what it held before a change in place
         if name is None and (call is None or self._is_outermost(call) and call["outputs"][0] == draft.id):
             name = places.assigned_to(made_at)
         data, grad, kept = draft.data, draft.grad, False

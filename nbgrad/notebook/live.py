@@ -1,6 +1,7 @@
 """What a recorded graph's tensors hold now: the source that an open view reads, and the watcher that keeps it in step with later cells.
 
-Holds tensors by weak reference only, so that an open view keeps nobody's memory. Only reads; never runs a backward pass.
+Holds tensors by weak reference only, so that an open view keeps nobody's memory; of small ones it keeps a copy, so that a tensor whose variable
+was assigned anew can still be looked into. Only reads; never runs a backward pass.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from ..graph.capture import Recorder
 from ..graph.summary import summarize
 
 
+KEPT_ELEMENTS = 1 << 12  # of one array
+KEPT_BYTES = 1 << 22  # of all arrays of a record
+
+
 class LiveTensors(Observer):
     """The tensors behind the values of a record, as long as they live."""
 
@@ -23,6 +28,8 @@ class LiveTensors(Observer):
         self._nodes = recorder.nodes()
         self._flowed = {}  # value id -> summary of a gradient that passed in a later backward
         self._cache = {}  # (value id, which) -> (what it was made from, summary)
+        self._last = {}  # (value id, which) -> copy of a small array, for when its tensor is gone
+        self._room = KEPT_BYTES
         self._views = weakref.WeakSet()
 
     def attach(self, view) -> None:
@@ -47,10 +54,12 @@ class LiveTensors(Observer):
     # ---- what the views read
 
     def array(self, value_id: str, which: str) -> np.ndarray | None:
-        """The array of a value ("data") or of its `.grad` ("grad") now; None where there is none."""
+        """The array of a value ("data") or of its `.grad` ("grad") now, or what it was last if it was small; None where there is none."""
         reference = self._tensors.get(value_id)
         tensor = None if reference is None else reference()
-        if tensor is not None and which == "grad":
+        if tensor is None:
+            return self._last.get((value_id, which))
+        if which == "grad":
             tensor = tensor._grad
         return None if tensor is None else tensor._array
 
@@ -62,6 +71,8 @@ class LiveTensors(Observer):
             if tensor is None:
                 continue
             kept = tensor._grad
+            if kept is None:
+                self._forget(id, "grad")
             grad = self._summary(id, "grad", kept) if kept is not None else self._flowed.get(id) if tensor._edge is not None else None
             state[id] = {"data": self._summary(id, "data", tensor), "grad": grad}
         return state
@@ -73,7 +84,18 @@ class LiveTensors(Observer):
         if stamp is None or stamp != stamped:
             summary = summarize(array)
             self._cache[id, which] = stamp, summary
+            self._keep(id, which, array)
         return summary
+
+    def _keep(self, id, which, array):
+        self._forget(id, which)
+        if array.size <= KEPT_ELEMENTS and array.nbytes <= self._room:
+            self._last[id, which] = array.copy()
+            self._room -= array.nbytes
+
+    def _forget(self, id, which):
+        gone = self._last.pop((id, which), None)
+        self._room += 0 if gone is None else gone.nbytes
 
     # ---- what it hears
 

@@ -33,6 +33,7 @@ export class Picture {
     drawing.setAttribute("role", "graphics-document");
     drawing.setAttribute("aria-label", drawing.querySelector(":scope > title")?.textContent ?? "Computation graph");
     drawing.removeAttribute("aria-labelledby");
+    drawing.setAttribute("tabindex", "-1"); // Chromium takes an svg that listens for focus into the tab order
     drawing.querySelector(":scope > title")?.remove(); // or it would pop up wherever the pointer rests
     for (const part of drawing.querySelectorAll(".nb-label .f-grad")) part.closest("text").classList.add("nbx-back-label");
     this.collectEdges(drawing);

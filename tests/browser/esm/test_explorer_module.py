@@ -238,7 +238,9 @@ def test_an_overview_says_so_and_a_click_moves_the_exact_values(explore):
 def test_tab_enters_the_graph_once_and_arrows_follow_edges(explore):
     page = explore()
     assert page.locator(".nb-node[tabindex='0']").count() == 1
-    node(page, "t0").focus()
+    page.get_by_test_id("search").focus()
+    page.keyboard.press("Tab")
+    assert focused(page) == "t0"
     walk = [
         ("ArrowRight", "c0"),
         ("ArrowUp", "t2"),
