@@ -53,6 +53,8 @@ class Op:
         self.varargs = varargs
         promoted = self.differentiable if promoted is None else promoted
         self.promoted = tuple(self.params.index(p) for p in promoted) if promote else ()
+        # torch cuts a Python integer down to the tensor's type in arithmetic and comparison, and checks it elsewhere
+        self.wraps = self.params[:2] == ("self", "other")
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.savable = frozenset(n for f in vjp.values() for n in named_by(f))
@@ -205,11 +207,11 @@ def promote(op, arrays, kinds):
             if a.dtype != target:
                 arrays[i] = a.astype(target)
         else:
-            arrays[i] = number(a, target)
+            arrays[i] = number(a, target, wraps=op.wraps)
 
 
-def number(value, numpy_dtype):
-    """A Python number as a 0-dim array, cached. Raises `RuntimeError` for an integer that does not fit, as torch does."""
+def number(value, numpy_dtype, wraps=False):
+    """A Python number as a 0-dim array, cached. An integer that does not fit raises `RuntimeError`, or loses its high bits where it `wraps`."""
     key = (value, numpy_dtype)
     found = _NUMBERS.get(key)
     if found is None:
@@ -217,6 +219,8 @@ def number(value, numpy_dtype):
             with np.errstate(all="ignore"):
                 found = np.array(value).astype(numpy_dtype) if isinstance(value, complex) else np.array(value, numpy_dtype)
         except OverflowError:
+            if wraps and numpy_dtype.kind in "iu" and -(2**63) <= value < 2**63:
+                return np.array(value, np.int64).astype(numpy_dtype)
             if numpy_dtype.kind == "f":
                 found = np.array(float(value), numpy_dtype)
             else:
@@ -280,6 +284,8 @@ def _mark_view(out, source):
     if not np.may_share_memory(out._array, source._array) and source._array.size:
         return
     out._base = source if source._base is None else source._base
+    if not state.mode.grad:
+        out._made_unrecorded = True
     out._cell = cell = storage_of(source)
     views = cell.views
     if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
@@ -295,7 +301,10 @@ def failed(op, args, arrays, error, place):
         error = errors.broadcast(shapes) or error
     if observer is not None:
         observer.op_failed(op, args, error, place)
-    raise error.with_traceback(None) from None
+    try:
+        raise error.with_traceback(None) from None
+    finally:
+        del error  # the traceback holds this frame: what it holds must not hold the traceback
 
 
 def make_function(op):
@@ -309,7 +318,7 @@ def make_function(op):
             out = kwargs.pop("out", None)
             args = bind(op, args, kwargs)
             if out is not None:
-                return into(out, run(op, _without_grad(op, args), place))
+                return run_into(op, args, out, place)
         elif not plain or len(args) != full:
             args = bind(op, args, kwargs)
         return run(op, args, place)
@@ -317,11 +326,16 @@ def make_function(op):
     return function
 
 
-def _without_grad(op, args):
-    if state.mode.grad and any(isinstance(a, Tensor) and a._requires_grad for a in args):
+def run_into(op, args, out, place):
+    """Carry out a call and write its result into the tensor (or tuple of tensors) given as `out=`."""
+    if state.mode.grad and _any_requires_grad((*args, out)):
         raise RuntimeError(f"{op.name}(): functions with out=... arguments don't support automatic differentiation, "
                            "but one of the arguments requires grad.")  # fmt: skip
-    return args
+    return into(out, run(op, args, place))
+
+
+def _any_requires_grad(things):
+    return any(t._requires_grad if isinstance(t, Tensor) else isinstance(t, (list, tuple)) and _any_requires_grad(t) for t in things)
 
 
 def into(out, result):
@@ -338,10 +352,21 @@ def into(out, result):
     if out._array.shape != result._array.shape:
         out._array = result._array.astype(out._array.dtype)
     else:
+        check_writable(out._array)
         np.copyto(out._array, result._array, casting="unsafe")
     cell = storage_of(out)
     cell.version += 1
     return out
+
+
+def check_writable(array):
+    """Raise `RuntimeError` for memory that cannot be written element by element."""
+    if array.flags.writeable:
+        return
+    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                           "Please clone() the tensor before performing the operation.")  # fmt: skip
+    raise RuntimeError("this tensor stands on a NumPy array that is read-only; clone() it before performing the operation")
 
 
 def check_castable(source, target):
@@ -372,8 +397,8 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
                     return function(*args, **kwargs)
                 finally:
                     mode.place = place
-            observer.enter("composite", public, mode.place)
             try:
+                observer.enter("composite", public, mode.place)
                 return function(*args, **kwargs)
             except Exception as error:
                 observer.op_failed(public, args, error, mode.place)
