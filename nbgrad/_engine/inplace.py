@@ -10,10 +10,11 @@ import numpy as np
 from . import errors
 from .modes import place_of_caller, state
 from .node import gradient_edge, storage_of
-from .op import bind, check_castable, check_writable, failed, promote, unwrap
+from .op import bind, failed, promote, unwrap
 from .plan import NEEDED, NEEDED_TENSORS
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, hooks_of, wrap
+from .writing import check_castable, check_writable
 
 
 def make_in_place(op):
