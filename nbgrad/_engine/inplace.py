@@ -31,7 +31,8 @@ def run_in_place(op, args, place):
     self = args[0]
     mode = state.mode
     arrays, kinds = unwrap(op, args)
-    recorded = mode.grad and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
+    # numbers that are no floats have no history, whatever is written over them
+    recorded = mode.grad and self._array.dtype.kind in "fc" and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
     if mode.grad and self._base is not None:
         _check_view(self)
     if recorded:

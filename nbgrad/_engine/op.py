@@ -31,7 +31,7 @@ NUMBERS = (bool, int, float, complex)
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -54,8 +54,8 @@ class Op:
         self.varargs = varargs
         promoted = self.differentiable if promoted is None else promoted
         self.promoted = tuple(self.params.index(p) for p in promoted) if promote else ()
-        # torch cuts a Python integer down to the tensor's type in arithmetic and comparison, and checks it elsewhere
-        self.wraps = self.params[:2] == ("self", "other")
+        self.wraps = wraps and self.params[:2] == ("self", "other")
+        self.bools = bools
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.savable = frozenset(n for f in vjp.values() for n in named_by(f))
@@ -197,6 +197,8 @@ def promote(op, arrays, kinds):
             operands.append(type(a) if type(a) in NUMBERS else next(t for t in NUMBERS if isinstance(a, t)))
         elif a is not None:
             raise TypeError(f"{op.name}(): argument '{_public(op.params[i])}' (position {i + 1}) must be Tensor, not {type(a).__name__}")
+    if not op.bools:
+        _refuse_bools(operands)
     target = dtypes.result_numpy(*operands)
     if op.promote == "float" and target.kind in "biu":
         target = dtypes.get_default_dtype().numpy
@@ -209,6 +211,15 @@ def promote(op, arrays, kinds):
                 arrays[i] = a.astype(target)
         else:
             arrays[i] = number(a, target, wraps=op.wraps)
+
+
+def _refuse_bools(operands):
+    bools = sum(o is bool or type(o) is tuple and o[0].kind == "b" for o in operands)
+    if bools == 1:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
 
 
 def number(value, numpy_dtype, wraps=False):
@@ -398,6 +409,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
+    wraps=True, bools=True,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -411,6 +423,8 @@ def primitive(
     `aliases`: further names; one without a dot is a function, and a method if the operator is one. `overload`: one of several operators of
     this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
     `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
+    `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
+    whether operands may be of type bool.
     """
 
     def declare(kernel):
@@ -419,7 +433,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or _camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc,
+            ufunc=ufunc, wraps=wraps, bools=bools,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

@@ -299,7 +299,7 @@ class Tensor:
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The same memory as a NumPy array. A tensor that requires a gradient must be detached first, or `force=True` given."""
-        if self._requires_grad and not force:
+        if self._requires_grad and state.mode.grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self._array.view()  # an array of its own, whose shape and flags can be set without changing ours
 

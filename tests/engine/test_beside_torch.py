@@ -228,6 +228,75 @@ def integers_that_do_not_fit_are_refused_as_values(torch):
     torch.ones(1, dtype=torch.uint8).clamp(min=300)
 
 
+@program
+def integers_too_large_for_a_power_are_refused(torch):
+    torch.ones(1, dtype=torch.uint8) ** 300
+
+
+@program
+def a_bool_is_not_subtracted(torch):
+    torch.ones(2) - torch.tensor([True, False])
+
+
+@program
+def true_is_not_subtracted(torch):
+    torch.ones(2) - True
+
+
+@program
+def the_sign_of_a_remainder_of_zero(torch):
+    return str((torch.tensor([-3.0, 3.0, -0.0, 4.0, -4.0]) % 3).tolist())
+
+
+@program
+def the_array_of_a_leaf_under_no_grad(torch):
+    x = ones(torch)
+    with torch.no_grad():
+        x.numpy()[0] = 3
+    return x.tolist()
+
+
+@program
+def broadcast_tensors_gives_what_fits_itself(torch):
+    x = ones(torch)
+    return torch.broadcast_tensors(x, torch.ones(2))[0] is x, torch.broadcast_tensors(x, torch.ones(3, 2))[0] is x
+
+
+@program
+def integers_are_overwritten_by_what_requires_a_gradient(torch):
+    x = torch.zeros(2, dtype=torch.int64)
+    x[0] = ones(torch, ())
+    x.copy_(ones(torch) + x)
+    return x.tolist(), x.requires_grad
+
+
+@program
+def the_type_of_a_loss_whose_target_has_no_dimensions(torch):
+    return str(torch.nn.functional.mse_loss(torch.zeros(2), torch.tensor(1.0, dtype=torch.float64)).dtype)
+
+
+@program
+def values_put_at_indices_are_of_the_same_type(torch):
+    torch.zeros(2)[[0, 1]] = torch.tensor(1)
+
+
+@program
+def one_value_put_where_a_mask_is_true_may_be_of_another_type(torch):
+    x = torch.zeros(2)
+    x[torch.tensor([True, False])] = torch.tensor([1])
+    return x.tolist()
+
+
+@program
+def slices_of_another_number_of_dimensions_are_not_added(torch):
+    torch.zeros(()).index_add_(0, torch.tensor([0]), torch.ones(1, 3))
+
+
+@program
+def a_source_that_does_not_fit_is_not_copied(torch):
+    torch.zeros(2, 1).copy_(torch.zeros(3))
+
+
 def test_gradients_through_in_place_comparisons_are_refused(leaf):
     y = leaf(nbgrad, 1.0) * 2
     with pytest.raises(NotImplementedError, match="nbgrad does not support gradients through the in-place operator eq"):
