@@ -16,7 +16,7 @@ from . import errors, observe
 from .modes import state
 from .node import AccumulateGrad, Port, gradient_edge, node_of, number_of, storage_of
 from .quiet import quiet_numpy, restore_numpy
-from .tensor import Tensor, wrap
+from .tensor import Tensor, own_gradient, wrap
 
 _sequence = operator.attrgetter("sequence")
 
@@ -128,17 +128,19 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
                 raise TypeError(f"expected inputs to be Tensors, but got {type(tensor).__name__} at index {i}")
             if not tensor._requires_grad:
                 raise RuntimeError("One of the differentiated Tensors does not require grad")
+            if accumulate:
+                tensor.retain_grad()
             captured.setdefault(gradient_edge(tensor), []).append(i)
     mode = state.mode
     observer = mode.observer
     if observer is not None or observe.watchers:
         observer = observe.for_backward(observer, tensors)
     before = mode.grad
-    mode.grad = bool(create_graph)
-    if observer is not None:
-        observer.backward_start(tensors)
     token = quiet_numpy()
     try:
+        mode.grad = bool(create_graph)
+        if observer is not None:
+            observer.backward_start(tensors)
         nodes, waiting = _discover(roots)
         if captured is not None:
             nodes = _only_towards(nodes, captured)
@@ -154,10 +156,6 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     for edge, indices in captured.items():
         for i in indices:
             out[i] = found.get(edge)
-    if accumulate:
-        for tensor, g in zip(inputs, out):
-            if g is not None and tensor._edge is not None:
-                tensor._grad = g if tensor._grad is None else tensor._grad + g
     return out
 
 
@@ -338,6 +336,11 @@ class _Pass:
                     raise RuntimeError(
                         f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value: {tensor.shape} became {replaced.shape}"
                     )
+                if replaced._array.dtype != tensor._array.dtype:
+                    raise RuntimeError(
+                        f"hook '{getattr(hook, '__name__', hook)}' has changed the type of value (was torch.{tensor.dtype.tensor_name}Tensor "
+                        f"got torch.{replaced.dtype.tensor_name}Tensor)"
+                    )
                 tensor = replaced
         return tensor if self.on_tensors else tensor._array
 
@@ -354,20 +357,21 @@ class _Pass:
         if g is None:
             return
         leaf = node.variable
+        if self.captured is not None and node not in self.captured:
+            return
         if leaf._hooks:
             g = self.call_hooks(leaf._hooks, g)
-        if self.captured is not None:
-            if node not in self.captured:
-                return
-            if not self.accumulate:
-                self.found[node] = g if self.on_tensors else wrap(g)
-                return
+        if self.captured is not None and not self.accumulate:
+            self.found[node] = g if self.on_tensors else wrap(g)
+            return
+        if not leaf._requires_grad:  # switched off since the operators ran
+            return
         present = leaf._grad
-        if self.on_tensors:
-            leaf._grad = g if present is None else present + g
-        elif present is None:
-            leaf._grad = wrap(np.array(g, order="C"))  # a copy: what arrives may be somebody else's gradient too
-        elif present._edge is None and not present._requires_grad:
+        if present is None:
+            leaf._grad = own_gradient(g)
+        elif self.on_tensors:
+            leaf._grad = present + g
+        elif present._array.flags.writeable:
             if self.observer is not None:
                 self.observer.before_in_place(None, present)
             np.add(present._array, g, out=present._array)

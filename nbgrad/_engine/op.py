@@ -23,6 +23,7 @@ from .publish import (  # noqa: F401  (op.py is where declarations look)
 )  # fmt: skip
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
+from .writing import into
 
 BASE_TENSOR[0] = Tensor
 REGISTRY: dict[str, Op | Composite] = {}
@@ -32,7 +33,7 @@ LINEAR, ELEMENTWISE = "linear", "elementwise"
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -54,6 +55,8 @@ class Op:
         self.varargs = varargs
         promoted = self.differentiable if promoted is None else promoted
         self.promoted = tuple(self.params.index(p) for p in promoted) if promote else ()
+        self.wraps = wraps and self.params[:2] == ("self", "other")
+        self.bools = bools
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -220,6 +223,8 @@ def promote(op, arrays, kinds):
             operands.append(type(a) if type(a) in NUMBERS else next(t for t in NUMBERS if isinstance(a, t)))
         elif a is not None:
             raise TypeError(f"{op.name}(): argument '{_public(op.params[i])}' (position {i + 1}) must be Tensor, not {type(a).__name__}")
+    if not op.bools:
+        _refuse_bools(operands)
     target = dtypes.result_numpy(*operands)
     if op.promote == "float" and target.kind in "biu":
         target = dtypes.get_default_dtype().numpy
@@ -231,11 +236,20 @@ def promote(op, arrays, kinds):
             if a.dtype != target:
                 arrays[i] = a.astype(target)
         else:
-            arrays[i] = number(a, target)
+            arrays[i] = number(a, target, wraps=op.wraps)
 
 
-def number(value, numpy_dtype):
-    """A Python number as a 0-dim array, cached. Raises `RuntimeError` for an integer that does not fit, as torch does."""
+def _refuse_bools(operands):
+    bools = sum(o is bool or type(o) is tuple and o[0].kind == "b" for o in operands)
+    if bools == 1:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
+
+
+def number(value, numpy_dtype, wraps=False):
+    """A Python number as a 0-dim array, cached. An integer that does not fit raises `RuntimeError`, or loses its high bits where it `wraps`."""
     key = (value, numpy_dtype)
     found = _NUMBERS.get(key)
     if found is None:
@@ -243,6 +257,8 @@ def number(value, numpy_dtype):
             with np.errstate(all="ignore"):
                 found = np.array(value).astype(numpy_dtype) if isinstance(value, complex) else np.array(value, numpy_dtype)
         except OverflowError:
+            if wraps and numpy_dtype.kind in "iu" and -(2**63) <= value < 2**63:
+                return np.array(value, np.int64).astype(numpy_dtype)
             if numpy_dtype.kind == "f":
                 found = np.array(float(value), numpy_dtype)
             else:
@@ -307,6 +323,8 @@ def _mark_view(out, source):
     if base is None or base is not array and base is not array.base and array.size and not np.may_share_memory(out._array, array):
         return
     out._base = source if source._base is None else source._base
+    if not state.mode.grad:
+        out._made_unrecorded = True
     out._cell = cell = storage_of(source)
     views = cell.views
     if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
@@ -322,7 +340,10 @@ def failed(op, args, arrays, error, place):
         error = errors.broadcast(shapes) or error
     if observer is not None:
         observer.op_failed(op, args, error, place)
-    raise error.with_traceback(None) from None
+    try:
+        raise error.with_traceback(None) from None
+    finally:
+        del error  # the traceback holds this frame: what it holds must not hold the traceback
 
 
 def make_function(op):
@@ -338,7 +359,7 @@ def make_function(op):
             out = kwargs.pop("out", None)
             args = bind(op, args, kwargs)
             if out is not None:
-                return into(out, run(op, _without_grad(op, args), place))
+                return run_into(op, args, out, place)
         elif len(args) != full:
             tail = tails[len(args)] if len(args) < len(tails) else None
             args = bind(op, args, kwargs) if tail is None else args + tail
@@ -347,38 +368,16 @@ def make_function(op):
     return function
 
 
-def _without_grad(op, args):
-    if state.mode.grad and any(isinstance(a, Tensor) and a._requires_grad for a in args):
+def run_into(op, args, out, place):
+    """Carry out a call and write its result into the tensor (or tuple of tensors) given as `out=`."""
+    if state.mode.grad and _any_requires_grad((*args, out)):
         raise RuntimeError(f"{op.name}(): functions with out=... arguments don't support automatic differentiation, "
                            "but one of the arguments requires grad.")  # fmt: skip
-    return args
+    return into(out, run(op, args, place))
 
 
-def into(out, result):
-    """Write a result into the tensor (or tuple of tensors) given as `out=`."""
-    if isinstance(result, tuple):
-        for o, r in zip(out, result):
-            into(o, r)
-        return type(result)(*out)
-    if not isinstance(out, Tensor):
-        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    if out._requires_grad and state.mode.grad:
-        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
-    check_castable(result._array.dtype, out._array.dtype)
-    if out._array.shape != result._array.shape:
-        out._array = result._array.astype(out._array.dtype)
-    else:
-        np.copyto(out._array, result._array, casting="unsafe")
-    cell = storage_of(out)
-    cell.version += 1
-    return out
-
-
-def check_castable(source, target):
-    """Raise torch's `RuntimeError` where a result cannot be kept in a tensor of this type."""
-    if dtypes.category_of(source) > dtypes.category_of(target):
-        names = dtypes.of_array(source).tensor_name, dtypes.of_array(target).tensor_name
-        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+def _any_requires_grad(things):
+    return any(t._requires_grad if isinstance(t, Tensor) else isinstance(t, (list, tuple)) and _any_requires_grad(t) for t in things)
 
 
 def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
@@ -402,8 +401,8 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
                     return function(*args, **kwargs)
                 finally:
                     mode.place = place
-            observer.enter("composite", public, mode.place)
             try:
+                observer.enter("composite", public, mode.place)
                 return function(*args, **kwargs)
             except Exception as error:
                 observer.op_failed(public, args, error, mode.place)
@@ -440,6 +439,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
+    wraps=True, bools=True,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -453,6 +453,8 @@ def primitive(
     `aliases`: further names; one without a dot is a function, and a method if the operator is one. `overload`: one of several operators of
     this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
     `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
+    `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
+    whether operands may be of type bool.
     """
 
     def declare(kernel):
@@ -461,7 +463,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc,
+            ufunc=ufunc, wraps=wraps, bools=bools,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place
