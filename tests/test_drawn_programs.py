@@ -36,7 +36,9 @@ def test_an_update_in_place_sends_no_gradient_and_keeps_the_versions_apart():
     versions = [v.version for v in graph.values if v.name == "w"]
     assert versions == [0, 1, 2]
     updates = {c.id for c in graph.calls if c.op == "sub_"}
-    assert not any(e.room or e.back is not None for e in to_picture(graph).edges if e.source in updates)
+    edges = [e for e in to_picture(graph).edges if {e.source, e.target} & updates]
+    assert not any(e.room or e.back is not None for e in edges)
+    assert {e.cut for e in edges if e.target in updates and graph.value(e.value).requires_grad} == {"no_grad"}
     first = graph.named("w") and next(v for v in graph.values if v.name == "w")
     assert first.grad is not None and not first.grad_kept  # what arrived before the update
 
@@ -105,3 +107,18 @@ def test_what_a_tensor_held_before_a_change_in_place_bears_its_name():
             b[1] = 5.0
     assert [(v.name, v.version) for v in drawing.graph.values] == [("b", 0), ("b", 1)]
     assert [n.lines[0][0].text for n in to_picture(drawing.graph).nodes if n.call] == ["[ ] ="]
+
+
+def test_one_expression_of_two_operators_names_its_result_only():
+    with torch.graph.record() as drawing:
+        x = torch.ones(3, requires_grad=True)
+        q = 1 / x
+    assert [v.name for v in drawing.graph.values] == ["x", None, "q"]
+    assert q.grad_fn is not None
+
+
+def test_the_gradient_of_nothing_is_zero_and_not_a_dash():
+    with torch.graph.record() as drawing:
+        x = torch.zeros(0, 3, requires_grad=True)
+        (x * 2).sum().backward()
+    assert "∂ ‖g‖ 0.0" in to_picture(drawing.graph).nodes[0].lines[-1][0].text

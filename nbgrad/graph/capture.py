@@ -278,10 +278,12 @@ class Recorder(Observer):
     def _is_outermost(self, call):
         """Whether this call's result is what its composite gave back, so that the name it is assigned to is its name."""
         following = int(call["id"][1:]) + 1
-        scope = call["scope"]
-        if scope is None or following >= len(self._calls):
+        if following >= len(self._calls):
             return True
-        return self._calls[following]["scope"] != scope
+        after = self._calls[following]
+        if call["place"] == after["place"] and call["op"] != after["op"] and call["outputs"][0] in after["inputs"]:
+            return False  # one expression, two operators: `1 / x` is a reciprocal and a product
+        return call["scope"] is None or after["scope"] != call["scope"]
 
     def heard(self) -> bool:
         """Whether any operator ran."""
