@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 import nbgrad as torch
 from nbgrad.graph.render import prepare, to_picture, to_text
 
@@ -122,3 +124,20 @@ def test_the_gradient_of_nothing_is_zero_and_not_a_dash():
         x = torch.zeros(0, 3, requires_grad=True)
         (x * 2).sum().backward()
     assert "∂ ‖g‖ 0.0" in to_picture(drawing.graph).nodes[0].lines[-1][0].text
+
+
+def test_operators_that_are_private_to_us_bear_the_name_of_their_node():
+    w = torch.ones(5, 3, requires_grad=True)
+    assert [c.op for c in torch.graph.draw(torch.ones(5) @ w).graph.calls] == ["mm", "squeeze"]
+    with torch.graph.record(level="ops") as drawing:
+        torch.ones(5) @ w
+    assert [c.op for c in drawing.graph.calls] == ["unsqueeze", "mm", "squeeze"]
+
+
+def test_options_of_draw_are_checked_at_once():
+    w = torch.ones(2, requires_grad=True)
+    for wrong in ({"direction": "up"}, {"engine": "neato"}, {"theme": "pink"}, {"level": "all"}):
+        with pytest.raises(ValueError, match="must be one of"):
+            torch.graph.draw(w, **wrong)
+    with pytest.raises(TypeError, match="'colour'"):
+        torch.graph.draw(w, colour="red")

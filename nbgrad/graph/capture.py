@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import textwrap
 import weakref
 
@@ -150,7 +151,7 @@ class Recorder(Observer):
             self._skipped += 1
             return
         place = node.place if place is None else place
-        name = _name_of(op, in_place)
+        name = name_of(op, node, in_place)
         before = self._value_of(result) if in_place else None
         inputs = self._inputs(args, before)
         results = result if isinstance(result, (tuple, list)) else (result,)
@@ -174,7 +175,7 @@ class Recorder(Observer):
         if self._calls and self._calls[-1].get("error") == error:
             return  # the operator inside a composite has told already
         self._calls.append(
-            {"id": f"c{len(self._calls)}", "op": _name_of(op), "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
+            {"id": f"c{len(self._calls)}", "op": name_of(op), "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
              "params": _params(op, args), "scope": self._open[-1] if self._open else None}
         )  # fmt: skip
 
@@ -299,9 +300,12 @@ class Recorder(Observer):
         return self._call_of_node
 
 
-def _name_of(op, in_place=False):
-    """The name of an operator; in place it ends with an underscore, as in torch."""
+def name_of(op, node=None, in_place=False):
+    """The name of an operator; in place it ends with an underscore, as in torch. What is private to us bears the name of its node."""
     name = op.name if isinstance(op, Op) else op
+    if name.startswith("_") and not name.startswith("__"):
+        plain = re.sub(r"Backward\d*$", "", node.name()) if node is not None else ""
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower() or name.lstrip("_")
     return name + "_" if in_place and not name.endswith("_") else name
 
 

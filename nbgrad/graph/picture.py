@@ -23,6 +23,7 @@ CIRCLE, PILL, ROW = 27.0, 25.0, 19.0
 ALIAS_USES = 3
 CARDS_ABOVE = 40  # calls
 MOST_ROWS = 12  # parameters in one card
+DIRECTIONS = ("auto", "LR", "TB")
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
 BADGE = 50.0
@@ -136,7 +137,7 @@ class _Builder:
         self.graph, self.show_values = graph, show_values
         self.values = {v.id: v for v in graph.values}
         self.roots = set(graph.roots)
-        if direction not in ("auto", "LR", "TB"):
+        if direction not in DIRECTIONS:
             raise ValueError(f'direction must be "auto", "LR" or "TB", not {direction!r}')
         self.direction = direction
         self.big = len(graph.calls) > CARDS_ABOVE
