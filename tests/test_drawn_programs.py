@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 import nbgrad as torch
 from nbgrad.graph.render import prepare, to_picture, to_text
 
@@ -36,7 +38,9 @@ def test_an_update_in_place_sends_no_gradient_and_keeps_the_versions_apart():
     versions = [v.version for v in graph.values if v.name == "w"]
     assert versions == [0, 1, 2]
     updates = {c.id for c in graph.calls if c.op == "sub_"}
-    assert not any(e.room or e.back is not None for e in to_picture(graph).edges if e.source in updates)
+    edges = [e for e in to_picture(graph).edges if {e.source, e.target} & updates]
+    assert not any(e.room or e.back is not None for e in edges)
+    assert {e.cut for e in edges if e.target in updates and graph.value(e.value).requires_grad} == {"no_grad"}
     first = graph.named("w") and next(v for v in graph.values if v.name == "w")
     assert first.grad is not None and not first.grad_kept  # what arrived before the update
 
@@ -105,3 +109,35 @@ def test_what_a_tensor_held_before_a_change_in_place_bears_its_name():
             b[1] = 5.0
     assert [(v.name, v.version) for v in drawing.graph.values] == [("b", 0), ("b", 1)]
     assert [n.lines[0][0].text for n in to_picture(drawing.graph).nodes if n.call] == ["[ ] ="]
+
+
+def test_one_expression_of_two_operators_names_its_result_only():
+    with torch.graph.record() as drawing:
+        x = torch.ones(3, requires_grad=True)
+        q = 1 / x
+    assert [v.name for v in drawing.graph.values] == ["x", None, "q"]
+    assert q.grad_fn is not None
+
+
+def test_the_gradient_of_nothing_is_zero_and_not_a_dash():
+    with torch.graph.record() as drawing:
+        x = torch.zeros(0, 3, requires_grad=True)
+        (x * 2).sum().backward()
+    assert "∂ ‖g‖ 0.0" in to_picture(drawing.graph).nodes[0].lines[-1][0].text
+
+
+def test_operators_that_are_private_to_us_bear_the_name_of_their_node():
+    w = torch.ones(5, 3, requires_grad=True)
+    assert [c.op for c in torch.graph.draw(torch.ones(5) @ w).graph.calls] == ["mm", "squeeze"]
+    with torch.graph.record(level="ops") as drawing:
+        torch.ones(5) @ w
+    assert [c.op for c in drawing.graph.calls] == ["unsqueeze", "mm", "squeeze"]
+
+
+def test_options_of_draw_are_checked_at_once():
+    w = torch.ones(2, requires_grad=True)
+    for wrong in ({"direction": "up"}, {"engine": "neato"}, {"theme": "pink"}, {"level": "all"}):
+        with pytest.raises(ValueError, match="must be one of"):
+            torch.graph.draw(w, **wrong)
+    with pytest.raises(TypeError, match="'colour'"):
+        torch.graph.draw(w, colour="red")

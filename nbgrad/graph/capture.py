@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import textwrap
 import weakref
 
@@ -155,7 +156,7 @@ class Recorder(Observer):
             self._skipped += 1
             return
         place = node.place if place is None else place
-        name = _name_of(op, in_place)
+        name = name_of(op, node, in_place)
         before = self._value_of(result) if in_place else None
         inputs = self._inputs(args, before)
         results = result if isinstance(result, (tuple, list)) else (result,)
@@ -179,7 +180,7 @@ class Recorder(Observer):
         if self._calls and self._calls[-1].get("error") == error:
             return  # the operator inside a composite has told already
         self._calls.append(
-            {"id": f"c{len(self._calls)}", "op": _name_of(op), "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
+            {"id": f"c{len(self._calls)}", "op": name_of(op), "inputs": self._inputs(args, None), "outputs": (), "place": place, "error": error,
              "params": _params(op, args), "scope": self._open[-1] if self._open else None}
         )  # fmt: skip
 
@@ -283,10 +284,12 @@ class Recorder(Observer):
     def _is_outermost(self, call):
         """Whether this call's result is what its composite gave back, so that the name it is assigned to is its name."""
         following = int(call["id"][1:]) + 1
-        scope = call["scope"]
-        if scope is None or following >= len(self._calls):
+        if following >= len(self._calls):
             return True
-        return self._calls[following]["scope"] != scope
+        after = self._calls[following]
+        if call["place"] == after["place"] and call["op"] != after["op"] and call["outputs"][0] in after["inputs"]:
+            return False  # one expression, two operators: `1 / x` is a reciprocal and a product
+        return call["scope"] is None or after["scope"] != call["scope"]
 
     def heard(self) -> bool:
         """Whether any operator ran."""
@@ -302,9 +305,12 @@ class Recorder(Observer):
         return self._call_of_node
 
 
-def _name_of(op, in_place=False):
-    """The name of an operator; in place it ends with an underscore, as in torch."""
+def name_of(op, node=None, in_place=False):
+    """The name of an operator; in place it ends with an underscore, as in torch. What is private to us bears the name of its node."""
     name = op.name if isinstance(op, Op) else op
+    if name.startswith("_") and not name.startswith("__"):
+        plain = re.sub(r"Backward\d*$", "", node.name()) if node is not None else ""
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower() or name.lstrip("_")
     return name + "_" if in_place and not name.endswith("_") else name
 
 

@@ -17,8 +17,11 @@ from . import render
 from .capture import Recorder
 from .html import to_html
 from .inspect_array import inspect_array
+from .layout import ENGINES
+from .picture import DIRECTIONS
 from .records import Graph
 from .static import static_page
+from .svg import THEMES
 from .walk import walk
 
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
@@ -30,12 +33,16 @@ class Drawing:
     """A graph with its way of being drawn. Shows itself as a picture in a notebook and as text elsewhere."""
 
     def __init__(self, graph: Graph, tensors=None, *, theme: str = "auto", engine: str = "auto", direction: str = "auto",
-                 values: bool = True, **options):  # fmt: skip
+                 values: bool = True, level: str = "story", fold: bool = True, max_nodes: int = 150, backward: str | None = None):  # fmt: skip
+        for name, given, known in (("theme", theme, THEMES), ("engine", engine, ENGINES), ("direction", direction, DIRECTIONS),
+                                   ("level", level, render.LEVELS)):  # fmt: skip
+            if given not in known:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, not {given!r}")
         self.graph = graph
         self._tensors = tensors or {}  # value id -> weak reference
         self._painted = {"theme": theme, "engine": engine}
         self._described = {"direction": direction, "values": values}
-        self._options = options
+        self._options = {"level": level, "fold": fold, "max_nodes": max_nodes, "backward": backward}
 
     @functools.cached_property
     def shown(self) -> Graph:

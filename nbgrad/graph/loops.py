@@ -45,19 +45,26 @@ def _find_loops(graph, shapes, lines):
     """Nest the calls into loops, the innermost first."""
     values = {v.id: v.shape for v in graph.values}
     labels = {id: tuple((s.kind, s.name) for s in map(graph.scope, path)) for id, path in scope_paths(graph).items() if id is not None}
-    known = {}
+    known, signed = {}, {}
 
     def sign(item):
+        found = signed.get(id(item))
+        if found is None:
+            found = signed[id(item)] = known.setdefault(key_of(item), len(known))
+        return found  # by id: hashing a place anew in each round takes longer than all the rest
+
+    def key_of(item):
         if isinstance(item, _Loop):
             key = ("loop", *map(sign, item.iterations[0]))
         else:
             at = (item.place or item.id) if lines else None  # without a line nothing tells a loop from a formula; columns tell `a * b * c` from one
             size = tuple(values[id] for id in item.inputs + item.outputs) if shapes else ()
             key = (at, item.op, labels.get(item.scope), size)
-        return known.setdefault(key, len(known))
+        return key
 
-    items, longest = list(graph.calls), 1
+    items, longest, kept = list(graph.calls), 1, []  # kept, so that no id comes twice
     while longest <= len(items):  # short bodies first, so that an inner loop is one item of the outer
+        kept.append(items)
         items = _repeats(items, [sign(i) for i in items], longest, partial=not shapes)
         longest *= 2
     return items

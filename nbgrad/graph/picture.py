@@ -23,6 +23,7 @@ CIRCLE, PILL, ROW = 27.0, 25.0, 19.0
 ALIAS_USES = 3
 CARDS_ABOVE = 40  # calls
 MOST_ROWS = 12  # parameters in one card
+DIRECTIONS = ("auto", "LR", "TB")
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
 BADGE = 50.0
@@ -136,7 +137,7 @@ class _Builder:
         self.graph, self.show_values = graph, show_values
         self.values = {v.id: v for v in graph.values}
         self.roots = set(graph.roots)
-        if direction not in ("auto", "LR", "TB"):
+        if direction not in DIRECTIONS:
             raise ValueError(f'direction must be "auto", "LR" or "TB", not {direction!r}')
         self.direction = direction
         self.big = len(graph.calls) > CARDS_ABOVE
@@ -181,7 +182,7 @@ class _Builder:
                 label = f"{several} × {_text.shape(value)}"
             self.labelled.add(id)
             reason = cut if value.requires_grad else ""
-            flows = value.requires_grad and not reason and any(self.values[o].requires_grad for o in call.outputs)
+            flows = value.requires_grad and not reason and (is_group(call) or self.is_tracked(call))
             back, shared = self.norm_into(call, value) if flows else (None, False)
             self.edge(source, call.id, id, label, reason, flows, back, shared or several > 1, source in beside)
         for id in call.outputs:
@@ -376,10 +377,14 @@ class _Builder:
 
     def cut_of(self, call):
         """Why no gradient comes back through this call, where an input asks for one."""
-        if any(self.values[o].requires_grad for o in call.outputs) or not any(self.values[i].requires_grad for i in call.inputs):
+        if self.is_tracked(call) or not any(self.values[i].requires_grad for i in call.inputs):
             return ""
         reason = next((self.values[o].cut for o in call.outputs if self.values[o].cut), None) or ("" if call.grad_mode else "no_grad")
         return _text.shorten(describe.reason(reason), 24)
+
+    def is_tracked(self, call):
+        """Whether gradients go through a call; they do not through an update of a parameter in place."""
+        return any(self.values[o].requires_grad and not self.values[o].is_leaf for o in call.outputs)
 
     def norm_into(self, call, value):
         if all(self.values[o].grad is None for o in call.outputs):

@@ -17,6 +17,7 @@ from .svg import svg_text
 from .text import text_listing
 
 MAX_DRAWN = 3000  # nodes; above, a table says more than any picture
+MAX_FOLDED = 4000  # calls left after loops were folded; above, no other fold can help and each takes its time
 LEVELS = ("story", "ops")
 
 
@@ -79,15 +80,18 @@ def _prepared(key, level, fold, max_nodes, backward):
         return loops.fold_loops(graph, show="all") if fold else graph
     for step in _steps(graph):
         graph = step(graph)
-        if _fits(graph, max_nodes):
+        if _fits(graph, max_nodes) or len(graph.calls) > MAX_FOLDED:
             break
+    ends = max_nodes // 5
+    while ends and not _fits(graph, max_nodes):  # nothing repeats: the beginning and the end say most
+        graph = transform.fold_middle(graph, ends)
+        ends //= 2
     return graph
 
 
 def _steps(graph):
     """Ever coarser ways to fold, each on top of the one before."""
-    yield transform.start_at_leaves
-    yield loops.fold_loops
+    yield lambda graph: loops.fold_loops(transform.start_at_leaves(graph))
     yield transform.hide_views
     for depth in range(transform.scope_depth(graph) - 1, -1, -1):
         yield functools.partial(transform.fold_functions, depth=depth)

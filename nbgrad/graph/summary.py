@@ -58,7 +58,7 @@ def _small(array):
     nan = sum(v != v for v in numbers)
     inf = len(numbers) - len(finite) - nan
     if not finite:
-        return Summary(array.size, values, nan=nan, inf=inf)
+        return Summary(array.size, values, norm=None if values else 0.0, nan=nan, inf=inf)
     mean = sum(finite) / len(finite)
     square = sum((v - mean) * (v - mean) for v in finite) / len(finite)
     norm = math.hypot(*finite)

@@ -124,6 +124,17 @@ def fold_lines(graph: Graph) -> Graph:
     return collapse(graph, groups)
 
 
+def fold_middle(graph: Graph, ends: int) -> Graph:
+    """Keep the first and the last `ends` calls and fold all between them into one group."""
+    middle = graph.calls[ends : len(graph.calls) - ends]
+    if len(middle) < 2:
+        return graph
+    params = group_params(middle)
+    name = f"{int(dict(params)['calls']):,} more"
+    place = middle[0].place
+    return collapse(graph, [(Call(f"g{next_group(graph)}", name, (), (), params=params, place=place), list(middle))])
+
+
 def _fold_scopes(graph, wanted):
     """Fold the outermost scope that `wanted` chooses around each call."""
     scopes = {s.id: s for s in graph.scopes}

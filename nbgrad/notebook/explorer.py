@@ -170,7 +170,8 @@ class GraphView(anywidget.AnyWidget):
         """Close both models; the static picture in the notebook comes back."""
         if self._planned is not None:
             self._planned.cancel()
-        self.requests.close()
+        if self.trait_has_value("requests"):  # not where making this view failed half-way
+            self.requests.close()
         super().close()
 
     def show(self, text: str = "", page: str | None = None) -> None:
@@ -179,8 +180,8 @@ class GraphView(anywidget.AnyWidget):
         The picture stays in the notebook file for readers without a kernel; `text` is the graph in words, and `page` is html to show in
         place of the bare picture.
         """
+        view = self._repr_mimebundle_()  # before anything is displayed: where it fails, the caller shows the picture
         display(static_bundle(self._record, self.svg, self.key, text, page), raw=True)
-        view = self._repr_mimebundle_()
         bundle, metadata = view if isinstance(view, tuple) else (view, {})
         # without the widget's plain text: where there are no widgets the picture has said everything already
         display({k: v for k, v in bundle.items() if k != "text/plain"}, raw=True, metadata=metadata)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import warnings
+import sys
 from dataclasses import dataclass
 
 from IPython.core.error import UsageError
@@ -82,33 +82,31 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
         except OSError as error:
             print(f"%%autograd --save {path}: not written, {error.strerror or error}")
     text, page = drawing.to_text(), drawing.to_page()  # before display, which would swallow a fault
-    view = _view(drawing, recording, remember) if options.widget else None
-    if view is None:
+    if not (options.widget and _show_view(drawing, recording, remember, text, page)):
         display(drawing)
-    else:
-        view.show(text, page)
     return graph
 
 
-def _view(drawing, recording, remember):
-    """The live view, or None where this host shows no widgets."""
+def _show_view(drawing, recording, remember, text, page):
+    """Display the live view; False, and nothing displayed, where this host shows no widgets."""
     from IPython import get_ipython
 
     shell = get_ipython()
     if getattr(shell, "kernel", None) is None:  # a terminal: text is what it can show
-        return None
+        return False
     try:
         from .explorer import GraphView
         from .live import LiveTensors
 
         source = LiveTensors(recording.recorder)
         view = GraphView(drawing.shown, drawing.svg, source)
+        view.show(text, page)
     except Exception as error:  # widgets missing or broken: the picture still stands
-        warnings.warn(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})", stacklevel=2)
-        return None
+        say(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})")
+        return False
     source.attach(view)
     remember(source)
-    return view
+    return True
 
 
 def check_save(path: str) -> None:
@@ -128,8 +126,13 @@ def _names(graph):
 
 @contextlib.contextmanager
 def told(what: str):
-    """Turn a fault of ours into one line of warning: the cell's own result stands."""
+    """Turn a fault of ours into one line: the cell's own result stands."""
     try:
         yield
     except Exception as error:
-        warnings.warn(f"nbgrad could not {what} ({type(error).__name__}: {error}); the cell itself is not affected", stacklevel=3)
+        say(f"nbgrad could not {what} ({type(error).__name__}: {error}); the cell itself is not affected")
+
+
+def say(text: str) -> None:
+    """Tell the reader on stderr; a warning would put our own path and line into the notebook."""
+    print(" ".join(text.split()), file=sys.stderr)

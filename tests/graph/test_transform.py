@@ -185,3 +185,10 @@ def test_how_a_parameter_was_made_is_left_out_of_a_large_graph():
     assert ops(started) == ["sin", "sum"]
     assert started.producer(w) is None and noise not in {v.id for v in started.values}
     assert valid(started)
+
+
+def test_what_does_not_repeat_keeps_its_beginning_and_its_end():
+    drawn = prepare(chain(6000, places=True))
+    assert ops(drawn)[30] == "5,940 more" and len(drawn.calls) == 61
+    assert drawn.roots == chain(6000).roots
+    assert valid(drawn)

@@ -201,9 +201,24 @@ def test_a_fault_in_drawing_is_one_line_and_the_result_stands(run, shell, monkey
         raise ZeroDivisionError("no picture today")
 
     monkeypatch.setattr("nbgrad.graph.drawing.render.to_text", broken)
-    with pytest.warns(UserWarning, match="could not draw this cell's graph.*the cell itself is not affected"):
-        result, _ = run("%%autograd", "y = x * w", "y.sum()")
+    result, shown = run("%%autograd", "y = x * w", "y.sum()")
     assert result.success and result.result.item() == 12.0
+    line = shown.splitlines()[-1]
+    assert line == "nbgrad could not draw this cell's graph (ZeroDivisionError: no picture today); the cell itself is not affected"
+
+
+@pytest.mark.parametrize("broken", ["__init__", "_repr_mimebundle_"])
+def test_without_widgets_the_picture_shows_and_one_line_says_why(run, shell, monkeypatch, broken):
+    import anywidget
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("no widgets\nhere")
+
+    monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    monkeypatch.setattr(anywidget.AnyWidget, broken, fail)
+    _, shown = run("%%autograd", "y = (x * w).sum()")
+    assert "nbgrad shows a picture only, because no widget could be made (RuntimeError: no widgets here)\n" in shown
+    assert "graph of y: 2 operators" in shown and "/" not in shown.split("widget could")[1].split("graph of")[0]
 
 
 def test_completion_offers_the_options(shell):

@@ -335,7 +335,7 @@ function factList(facts) {
 function placeParts(place) {
   if (!place) return null;
   const where = place.source === "cell" ? `line ${place.line}` : `${place.source}, line ${place.line}`;
-  return [element("span", {}, where), place.text && codeLine(place.text)];
+  return [element("span", { class: "nbx-where" }, where), place.text && codeLine(place.text)];
 }
 
 function codeLine(text) {
