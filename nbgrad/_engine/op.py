@@ -9,6 +9,7 @@ Two shapes of call are so common that they have a path of their own (fast.py); e
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import weakref
 
@@ -411,7 +412,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
                 observer.exit()
                 mode.place = place
 
-        code = function.__code__
+        code = inspect.unwrap(function).__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         entry = Composite(run_composite, public)
         install(entry, public, method, namespace, operators, aliases)

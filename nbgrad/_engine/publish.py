@@ -6,6 +6,7 @@ op.py calls this for each entry as it is declared. Nothing here knows what an op
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 
 import numpy as np
@@ -75,7 +76,7 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
             finally:
                 mode.place = before
 
-        code = function.__code__
+        code = inspect.unwrap(function).__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         choose.__module__ = "nbgrad"
         FACADES.update((f"{place}.{public.rpartition('.')[2]}" if place else public, choose) for place in namespace)

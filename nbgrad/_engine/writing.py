@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from . import dtypes
@@ -15,10 +17,10 @@ def into(out, result):
     if isinstance(result, tuple):
         for o, r in zip(out, result):
             into(o, r)
-        return type(result)(*out)
+        return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    if out._requires_grad and state.mode.grad:
+    if state.mode.grad and (out._requires_grad or result._requires_grad):
         raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
     check_castable(result._array.dtype, out._array.dtype)
     if out._array.shape != result._array.shape:
@@ -29,6 +31,17 @@ def into(out, result):
     cell = storage_of(out)
     cell.version += 1
     return out
+
+
+def writes_out(function):
+    """Give a function that is written with operators an argument `out=`."""
+
+    @functools.wraps(function)
+    def under(*args, out=None, **kwargs):
+        result = function(*args, **kwargs)
+        return result if out is None else into(out, result)
+
+    return under
 
 
 def check_writable(array):

@@ -73,8 +73,11 @@ class Recorder(Observer):
 
     def op(self, op, args, result, node, place, in_place=False):
         self._append((_OP, op, args, result, node, place, in_place, node is not None or state.mode.grad))
-        if type(result) is Tensor and result._array.size > FEW_ELEMENTS:
-            self._bytes += result._array.nbytes
+        if isinstance(result, Tensor):
+            if result._array.size > FEW_ELEMENTS:
+                self._bytes += result._array.nbytes
+        else:
+            self._bytes += sum(t._array.nbytes for t in result)
         if self._bytes > KEPT_BYTES or len(self._tape) > MAX_TAPE:
             self._drain()
 
@@ -102,6 +105,11 @@ class Recorder(Observer):
 
     def node_done(self, node, grads_in, grads_out):
         self._append((_NODE, node, grads_in, grads_out))
+        for g in grads_out:
+            if g is not None:
+                self._bytes += g.nbytes
+        if self._bytes > KEPT_BYTES or len(self._tape) > MAX_TAPE:
+            self._drain()
 
     def accumulated(self, leaf, grad):
         self._append((_LEAF, leaf, grad))
