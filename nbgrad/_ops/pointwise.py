@@ -51,6 +51,8 @@ def _scaled(x, alpha):
             raise RuntimeError("Boolean alpha only supported for Boolean results.")
     elif x.dtype.kind in "biu" and not isinstance(alpha, int):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if x.dtype.kind == "b":
+        alpha = bool(alpha)
     return np.multiply(x, alpha, dtype=x.dtype)
 
 
@@ -240,6 +242,8 @@ def pow(self, other):
             return special(self)
     if self.dtype.kind in "iu":
         return _integer_power(self, other)
+    if self.dtype.kind == "b":
+        return np.logical_or(self, np.logical_not(other))
     return np.power(self, other)
 
 
