@@ -93,6 +93,7 @@ def rsub(self, other, *, alpha=1):
 @primitive(
     vjp={"self": lambda grad, other: grad * other, "other": lambda grad, self: grad * self},
     promote="same", operators=("__mul__", "__rmul__"), in_place=True, ufunc=operator.mul, tensors=(), aliases=("multiply",),
+    frees=("other",),
 )  # fmt: skip
 def mul(self, other):
     """Multiply `self` by `other`, elementwise."""
@@ -101,7 +102,7 @@ def mul(self, other):
 
 @primitive(
     name="div", overload="true", vjp={"self": lambda grad, other: grad / other, "other": lambda grad, self, other: -grad * ((self / other) / other)},
-    promote="float", in_place=True, tensors=(), ufunc=operator.truediv,
+    promote="float", in_place=True, tensors=(), ufunc=operator.truediv, frees=("other",),
 )  # fmt: skip
 def _div(self, other):
     """Divide `self` by `other`, elementwise."""
