@@ -201,6 +201,15 @@ def out_without_recording(torch):
 
 
 @program
+def memory_expanded_without_repeating_is_changed_in_place(torch):
+    x = torch.zeros(2)
+    x.expand(1, 2).add_(1)
+    x.expand(2).add_(1)
+    torch.zeros(1, 2).expand(0, 2).add_(1)
+    return x.tolist()
+
+
+@program
 def expanded_memory_is_not_changed_in_place(torch):
     torch.ones(1).expand(3).add_(1)
 
