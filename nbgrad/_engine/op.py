@@ -34,7 +34,7 @@ LINEAR, ELEMENTWISE = "linear", "elementwise"
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -58,6 +58,7 @@ class Op:
         self.promoted = tuple(self.params.index(p) for p in promoted) if promote else ()
         self.wraps = wraps and self.params[:2] == ("self", "other")
         self.bools = bools
+        self.frees = frees
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -319,9 +320,11 @@ def _no_complex():
 
 
 def _mark_view(out, source):
-    """Let a result share the version of the tensor whose memory it shares."""
-    array, base = source._array, out._array.base
-    if base is None or base is not array and base is not array.base and array.size and not np.may_share_memory(out._array, array):
+    """Let a result share the version of the tensor whose memory it shares; without elements it counts as sharing."""
+    array, made = source._array, out._array
+    base = made.base
+    shares = made is array or base is not None and (base is array or base is array.base or np.may_share_memory(made, array))
+    if made.size and not shares:
         return
     out._base = source if source._base is None else source._base
     if not state.mode.grad:
@@ -440,7 +443,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
-    wraps=True, bools=True,
+    wraps=True, bools=True, frees=(),
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -455,7 +458,7 @@ def primitive(
     this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
     `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
     `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
-    whether operands may be of type bool.
+    whether operands may be of type bool. `frees`: arguments that are no tensors, but that torch saves as such: backward frees them.
     """
 
     def declare(kernel):
@@ -464,7 +467,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc, wraps=wraps, bools=bools,
+            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

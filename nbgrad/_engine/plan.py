@@ -40,6 +40,7 @@ class Plan:
         self.param_names = [n for n in asked if n not in self.saved_names and n != "grad" and n not in op.grad_names]
         self.constants = {n: d for n, d in zip(op.params, op.defaults) if n in asked and kind_of[n] == DEFAULT}
         self.param_names = [n for n in self.param_names if n not in self.constants]
+        self.gives_up = any(n in op.frees for n in self.param_names)  # torch saves these as tensors, and a second pass raises for them too
         self._compile()
 
     def _compile(self):
@@ -81,7 +82,7 @@ class Plan:
             lines.append(f"    node.saved = saved = ({', '.join(locals_)},)")
             lines.append(f"    if {some_cell}: node.versions = versions_of(saved)")
         else:
-            lines.append("    node.saved = ()")
+            lines.append(f"    node.saved = {(None,) if self.gives_up else ()}")
         if self.param_names:
             values = [n if n in kind_of else f"shape_of({n.removesuffix('_shape')})" for n in self.param_names]
             lines.append(f"    node.params = ({', '.join(values)},)")
@@ -115,6 +116,8 @@ class Plan:
             lines += [f"    {n} = {n}._array" for n in self.saved_names]
             if op.ufunc is not None:  # scalars are quicker than 0-dim arrays
                 lines += [f"    if not {n}.ndim: {n} = {n}[()]" for n in self.saved_names]
+        elif self.gives_up:
+            lines.append("    if node.saved is None: raise_freed(node)")
         if self.param_names:
             lines.append(f"    {', '.join(self.param_names)}, = node.params")
         namespace["constants"] = self.constants

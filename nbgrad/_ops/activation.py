@@ -341,7 +341,7 @@ def softmax(self, dim, *, dtype=None):
     self = _cast_for(self, dtype)
     _check_softmax(self, dim, "softmax")
     if self.size == 0 or self.ndim == 0:
-        return np.ones_like(self) * (self == self)
+        return np.exp(self - self)  # 1, but nan for nan and infinity
     out = self - np.maximum.reduce(self, axis=dim, keepdims=True)
     np.exp(out, out=out)
     out /= np.add.reduce(out, axis=dim, keepdims=True)
@@ -359,7 +359,7 @@ def log_softmax(self, dim, *, dtype=None):
     self = _cast_for(self, dtype)
     _check_softmax(self, dim, "log_softmax")
     if self.size == 0 or self.ndim == 0:
-        return np.zeros_like(self) * (self == self)
+        return self - self  # 0, but nan for nan and infinity
     out = self - np.maximum.reduce(self, axis=dim, keepdims=True)
     out -= np.log(np.add.reduce(np.exp(out), axis=dim, keepdims=True))
     return out

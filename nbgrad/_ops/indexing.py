@@ -61,7 +61,7 @@ def _checked(self, indices):
 
 @primitive(
     "_index", vjp={"self": lambda grad, self_shape, indices: _index_backward(grad, self_shape, indices)}, method=False, namespace=(),
-    node="IndexBackward0",
+    node="IndexBackward0", frees=("indices",),
 )  # fmt: skip
 def index(self, indices):
     """Take the elements at these indices: arrays of integers or bools, one per dimension, None for all of a dimension."""
@@ -275,7 +275,7 @@ def _set_node(self, steps, indices, value):
         "self": lambda grad, steps, indices: _cleared(grad, steps, indices),
         "value": lambda grad, steps, indices: _taken(grad, steps, indices),
     },
-    mutates=True, method=False, namespace=(), node=_set_node,
+    mutates=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"),
 )  # fmt: skip
 def _setitem_(self, steps, indices, value):
     """Overwrite the elements that an index says."""

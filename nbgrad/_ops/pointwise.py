@@ -51,6 +51,8 @@ def _scaled(x, alpha):
             raise RuntimeError("Boolean alpha only supported for Boolean results.")
     elif x.dtype.kind in "biu" and not isinstance(alpha, int):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if x.dtype.kind == "b":
+        alpha = bool(alpha)
     return np.multiply(x, alpha, dtype=x.dtype)
 
 
@@ -91,6 +93,7 @@ def rsub(self, other, *, alpha=1):
 @primitive(
     vjp={"self": lambda grad, other: grad * other, "other": lambda grad, self: grad * self},
     promote="same", operators=("__mul__", "__rmul__"), in_place=True, ufunc=operator.mul, tensors=(), aliases=("multiply",),
+    frees=("other",),
 )  # fmt: skip
 def mul(self, other):
     """Multiply `self` by `other`, elementwise."""
@@ -99,7 +102,7 @@ def mul(self, other):
 
 @primitive(
     name="div", overload="true", vjp={"self": lambda grad, other: grad / other, "other": lambda grad, self, other: -grad * ((self / other) / other)},
-    promote="float", in_place=True, tensors=(), ufunc=operator.truediv,
+    promote="float", in_place=True, tensors=(), ufunc=operator.truediv, frees=("other",),
 )  # fmt: skip
 def _div(self, other):
     """Divide `self` by `other`, elementwise."""
@@ -240,6 +243,8 @@ def pow(self, other):
             return special(self)
     if self.dtype.kind in "iu":
         return _integer_power(self, other)
+    if self.dtype.kind == "b":
+        return np.logical_or(self, np.logical_not(other))
     return np.power(self, other)
 
 

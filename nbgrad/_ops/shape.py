@@ -360,8 +360,10 @@ def expand(self, size, *, implicit=False):
             )
         sizes.append(own if n == -1 else n)
     sizes = tuple(sizes)
-    if sizes == self.shape:
-        return self.view()
+    if sizes[lead:] == self.shape and sizes[:lead] == (1,) * lead:
+        return self[(None,) * lead]
+    if 0 in sizes:
+        return np.empty(sizes, self.dtype)
     return np.broadcast_to(self, sizes)
 
 

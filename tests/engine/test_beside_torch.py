@@ -131,6 +131,46 @@ def one_of_several_outputs_of_no_dimensions(torch):
     return x.grad.tolist()
 
 
+# ---- what a second pass meets
+
+
+def twice(torch, function):
+    y = function(torch.tensor([1.0, 2.0], requires_grad=True)).sum()
+    y.backward()
+    y.backward()
+
+
+@program
+def a_second_pass_through_a_product_with_a_number(torch):
+    twice(torch, lambda x: x * 2)
+
+
+@program
+def a_second_pass_through_a_division_by_a_number(torch):
+    twice(torch, lambda x: x / 2)
+
+
+@program
+def a_second_pass_through_an_index_of_a_list(torch):
+    twice(torch, lambda x: x[[0]])
+
+
+@program
+def a_second_pass_through_an_assignment(torch):
+    def changed(x):
+        y = x.clone()
+        y[0] = 1.0
+        return y
+
+    twice(torch, changed)
+
+
+@program
+def a_second_pass_through_what_saves_nothing(torch):
+    for function in (lambda x: x + 1, lambda x: -x, lambda x: x[0], lambda x: x.view(2, 1), lambda x: 1 - x, lambda x: x.mean()):
+        twice(torch, function)
+
+
 # ---- what refuses
 
 
@@ -158,6 +198,15 @@ def out_that_requires_a_gradient(torch):
 def out_without_recording(torch):
     with torch.no_grad():
         return torch.add(ones(torch), 1, out=torch.zeros(2)).tolist()
+
+
+@program
+def memory_expanded_without_repeating_is_changed_in_place(torch):
+    x = torch.zeros(2)
+    x.expand(1, 2).add_(1)
+    x.expand(2).add_(1)
+    torch.zeros(1, 2).expand(0, 2).add_(1)
+    return x.tolist()
 
 
 @program
@@ -197,6 +246,11 @@ def a_view_that_has_become_a_leaf(torch):
 
 
 @program
+def a_view_without_elements_of_a_leaf(torch):
+    ones(torch)[1:1].mul_(2)
+
+
+@program
 def a_hook_may_not_change_the_type(torch):
     y = ones(torch) * 2
     y.register_hook(lambda g: g.double())
@@ -204,6 +258,13 @@ def a_hook_may_not_change_the_type(torch):
 
 
 # ---- modes and numbers
+
+
+@program
+def the_softmax_of_one_number(torch):
+    numbers = [torch.tensor(x) for x in (1.0, float("nan"), float("inf"))]
+    return [str(f(x, 0).item()) for x in numbers for f in (torch.softmax, torch.log_softmax)]
+
 
 
 @program
