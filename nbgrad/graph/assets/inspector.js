@@ -290,9 +290,10 @@ export class Inspector {
     const { record } = this.options;
     const values = [...record.values.values()];
     const replaced = new Set([...record.calls.values()].filter((call) => call.in_place).map((call) => call.inputs[0]));
-    const parameters = values.filter(
+    const learning = values.filter(
       (value) => (value.is_parameter || (value.is_leaf && value.requires_grad)) && !replaced.has(value.id),
     );
+    const parameters = [...new Map(learning.map((value) => [value.name ?? value.id, value])).values()]; // the newest of each name
     const learned = parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
     const facts = [
       ["tensors", [String(values.length)]],
