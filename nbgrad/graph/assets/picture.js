@@ -7,7 +7,8 @@ import { formatBrief } from "./format.js";
 
 const LARGEST = 8;
 const MARGIN = 14;
-const READABLE = 0.6; // below this scale the small text cannot be read
+const READABLE = 0.6; // the scale at which small text reads well
+const TOO_SMALL = 0.45; // and below which it does not at all
 
 /**
  * @typedef {{ text: string, label: (id: string) => string, onSelect: (id: string) => void, order: (id: string) => number }} PictureOptions
@@ -137,8 +138,8 @@ export class Picture {
     const across = (width - 2 * MARGIN) / wide;
     const down = (height - 2 * MARGIN) / high;
     const scale = Math.min(READABLE, Math.max(across, down));
-    this.whole = this.view.scale >= scale;
-    if (this.whole) return;
+    if (this.view.scale >= Math.min(TOO_SMALL, scale)) return;
+    this.whole = false;
     this.view.scale = scale;
     if (down < across) this.view.y = top + (height / 2 - MARGIN) / scale;
     else this.view.x = left + (width / 2 - MARGIN) / scale;
