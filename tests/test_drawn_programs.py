@@ -1,5 +1,6 @@
 """Programs as people write them, drawn: the picture stays of a readable size and says what happened."""
 
+import builtins
 import doctest
 import random
 
@@ -140,6 +141,7 @@ def test_the_example_of_draw_is_what_it_prints():
     found = doctest.DocTestFinder().find(drawing_module.draw, "draw", globs={})
     runner = doctest.DocTestRunner()
     assert [runner.run(test).failed for test in found] == [0]
+    del builtins._  # which doctest leaves, and for which IPython then keeps no `_` of its own
 
 
 def test_options_of_draw_are_checked_at_once():
