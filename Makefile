@@ -5,18 +5,25 @@ BIN := $(VENV)/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 NBVAL := $(if $(NOTEBOOKS),--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg)
 
-.PHONY: lab test bench clean
+.PHONY: lab test bench notebooks screenshots clean
 
 lab: $(VENV)/lab.installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/01_autograd_basics.ipynb
 
 # Notebooks come first and browser tests last: Playwright leaves an event loop running in the process.
 test: $(VENV)/test.installed
-	tools/browser.sh $(BIN)/python
+	tests/browser/find_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS) tests $(TESTARGS)
 
 bench: $(VENV)/test.installed $(VENV)/bench.installed
 	$(BIN)/python -m benchmarks $(BENCHARGS)
+
+notebooks: $(VENV)/test.installed
+	$(BIN)/python notebooks/build.py
+
+screenshots: $(VENV)/test.installed
+	tests/browser/find_browser.sh $(BIN)/python
+	$(BIN)/python docs/screenshots.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nbgrad needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'

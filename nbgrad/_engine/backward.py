@@ -16,7 +16,7 @@ from . import errors, observe
 from .modes import state
 from .node import AccumulateGrad, Port, gradient_edge, node_of, number_of, storage_of
 from .quiet import quiet_numpy, restore_numpy
-from .tensor import Tensor, wrap
+from .tensor import Tensor, own_gradient, wrap
 
 _sequence = operator.attrgetter("sequence")
 
@@ -128,17 +128,19 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
                 raise TypeError(f"expected inputs to be Tensors, but got {type(tensor).__name__} at index {i}")
             if not tensor._requires_grad:
                 raise RuntimeError("One of the differentiated Tensors does not require grad")
+            if accumulate:
+                tensor.retain_grad()
             captured.setdefault(gradient_edge(tensor), []).append(i)
     mode = state.mode
     observer = mode.observer
     if observer is not None or observe.watchers:
         observer = observe.for_backward(observer, tensors)
     before = mode.grad
-    mode.grad = bool(create_graph)
-    if observer is not None:
-        observer.backward_start(tensors)
     token = quiet_numpy()
     try:
+        mode.grad = bool(create_graph)
+        if observer is not None:
+            observer.backward_start(tensors)
         nodes, waiting = _discover(roots)
         if captured is not None:
             nodes = _only_towards(nodes, captured)
@@ -154,10 +156,6 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     for edge, indices in captured.items():
         for i in indices:
             out[i] = found.get(edge)
-    if accumulate:
-        for tensor, g in zip(inputs, out):
-            if g is not None and tensor._edge is not None:
-                tensor._grad = g if tensor._grad is None else tensor._grad + g
     return out
 
 
@@ -213,14 +211,16 @@ class _Pass:
         self.found = {}
 
     def run(self, roots):
+        """Run all nodes; returns the gradients captured, by edge."""
         for edge, g in roots:
             self.deliver(edge, g if self.on_tensors else g._array)
-        buffers, owned, waiting, keep, observer = self.buffers, self.owned, self.waiting, self.keep, self.observer
-        add = np.add
-        on_tensors, captured = self.on_tensors, self.captured
+        if self.captured is None and self.observer is None and not self.on_tensors:
+            self.run_plain()
+            return self.found
+        observer, captured = self.observer, self.captured
         towards = None if captured is None else set(self.nodes)
         for node in self.nodes:
-            g = buffers.pop(node, None)
+            g = self.buffers.pop(node, None)
             if node.hooks is not None and g is not None:
                 g = self.run_hooks(node, g)
             if captured is not None:
@@ -228,26 +228,42 @@ class _Pass:
                 if not any(e is not None and (node_of(e) in towards or e in captured) for e in node.edges):
                     continue
             if g is None:
-                for edge in node.edges:
-                    if type(edge) is AccumulateGrad:
-                        self.deliver(edge, None)
+                self.pass_nothing(node)
                 continue
-            plan = node.plan
-            out = plan.backward_on_tensors(node, g) if on_tensors else plan.backward(node, g)
+            out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
             if observer is not None:
                 observer.node_done(node, g, out)
-            for child, part in zip(node.edges, out):
+            for edge, part in zip(node.edges, out):
+                if edge is not None:
+                    self.deliver(edge, part)
+            if not self.keep and node.saved:
+                node.saved = None
+                if observer is not None:
+                    observer.freed(node)
+        return self.found
+
+    def run_plain(self):
+        """The same where nobody watches and every leaf accumulates: what a training step does, with `deliver` written out."""
+        buffers, owned, waiting, keep = self.buffers, self.owned, self.waiting, self.keep
+        take, look, add = buffers.pop, buffers.get, np.add
+        for node in self.nodes:
+            g = take(node, None)
+            if g is None:
+                self.pass_nothing(node)
+                continue
+            if node.hooks is not None:
+                g = self.run_hooks(node, g)
+            for child, part in zip(node.edges, node.plan.backward(node, g)):
                 if child is None:
                     continue
-                if on_tensors or part is None or type(child) is Port:
+                if part is None or type(child) is Port:
                     self.deliver(child, part)
                     continue
-                # the plain case, written out: what `deliver` does in general
                 if part.shape != child.shape:
                     part = fit(part, child.shape)
                 if part.dtype is not child.dtype:
                     part = cast(part, child.dtype)
-                present = buffers.get(child)
+                present = look(child)
                 if present is None:
                     buffers[child] = part
                 elif child in owned:
@@ -262,9 +278,12 @@ class _Pass:
                         self.arrive(child)
             if not keep and node.saved:
                 node.saved = None
-                if observer is not None:
-                    observer.freed(node)
-        return self.found
+
+    def pass_nothing(self, node):
+        """No gradient came to this node: the leaves behind it must not wait for one."""
+        for edge in node.edges:
+            if type(edge) is AccumulateGrad:
+                self.deliver(edge, None)
 
     def deliver(self, edge, g):
         """Bring a gradient (None if undefined) to where an edge leads."""
@@ -317,6 +336,11 @@ class _Pass:
                     raise RuntimeError(
                         f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value: {tensor.shape} became {replaced.shape}"
                     )
+                if replaced._array.dtype != tensor._array.dtype:
+                    raise RuntimeError(
+                        f"hook '{getattr(hook, '__name__', hook)}' has changed the type of value (was torch.{tensor.dtype.tensor_name}Tensor "
+                        f"got torch.{replaced.dtype.tensor_name}Tensor)"
+                    )
                 tensor = replaced
         return tensor if self.on_tensors else tensor._array
 
@@ -333,20 +357,21 @@ class _Pass:
         if g is None:
             return
         leaf = node.variable
+        if self.captured is not None and node not in self.captured:
+            return
         if leaf._hooks:
             g = self.call_hooks(leaf._hooks, g)
-        if self.captured is not None:
-            if node not in self.captured:
-                return
-            if not self.accumulate:
-                self.found[node] = g if self.on_tensors else wrap(g)
-                return
+        if self.captured is not None and not self.accumulate:
+            self.found[node] = g if self.on_tensors else wrap(g)
+            return
+        if not leaf._requires_grad:  # switched off since the operators ran
+            return
         present = leaf._grad
-        if self.on_tensors:
-            leaf._grad = g if present is None else present + g
-        elif present is None:
-            leaf._grad = wrap(np.array(g, order="C"))  # a copy: what arrives may be somebody else's gradient too
-        elif present._edge is None and not present._requires_grad:
+        if present is None:
+            leaf._grad = own_gradient(g)
+        elif self.on_tensors:
+            leaf._grad = present + g
+        elif present._array.flags.writeable:
             if self.observer is not None:
                 self.observer.before_in_place(None, present)
             np.add(present._array, g, out=present._array)

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from .modes import place_of_caller, state
-from .op import bind, failed, into, number, run
+from .op import bind, failed, number, run, run_into
 from .plan import DEFAULT, NEEDED, OTHER, TENSOR
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
@@ -115,8 +115,7 @@ def general(op, args, out, place):
         args = (*(wrap(a) if type(a) is _ndarray else a for a in args[:2]), *args[2:])
     if not isinstance(args[0], Tensor) and not isinstance(args[1], Tensor):
         raise TypeError(f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
-    result = run(op, args, place)
-    return result if out is None else into(out, result)
+    return run(op, args, place) if out is None else run_into(op, args, out, place)
 
 
 def make_unary(op):
@@ -141,8 +140,7 @@ def make_unary(op):
         except AttributeError:
             out = kwargs.pop("out", None)
             args = bind(op, () if self is _MISSING else (self,), kwargs)
-            result = run(op, args, place)
-            return result if out is None else into(out, result)
+            return run(op, args, place) if out is None else run_into(op, args, out, place)
         token = quiet_numpy()
         try:
             result = kernel(a)

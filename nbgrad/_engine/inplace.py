@@ -10,10 +10,11 @@ import numpy as np
 from . import errors
 from .modes import place_of_caller, state
 from .node import gradient_edge, storage_of
-from .op import bind, check_castable, failed, promote, unwrap
+from .op import bind, failed, promote, unwrap
 from .plan import NEEDED, NEEDED_TENSORS
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, hooks_of, wrap
+from .writing import check_castable, check_writable
 
 
 def make_in_place(op):
@@ -30,9 +31,13 @@ def run_in_place(op, args, place):
     self = args[0]
     mode = state.mode
     arrays, kinds = unwrap(op, args)
-    recorded = mode.grad and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
+    # numbers that are no floats have no history, whatever is written over them
+    recorded = mode.grad and self._array.dtype.kind in "fc" and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
+    if mode.grad and self._base is not None:
+        _check_view(self)
     if recorded:
         _check_allowed(op, self)
+    check_writable(self._array)
     if mode.observer is not None:
         mode.observer.before_in_place(op.name, self)
     plan = op.plan(kinds) if recorded else None
@@ -73,10 +78,23 @@ def _before(self, keep_elements):
     return before
 
 
+def _check_view(self):
+    """Raise `RuntimeError` where PyTorch refuses to change a view while recording, whether or not the view itself wants a gradient."""
+    base = self._base
+    if getattr(self, "_made_unrecorded", False) and base._requires_grad:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous "
+            "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the "
+            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+        )
+    if base._requires_grad and base._edge is None or self._requires_grad and self._edge is None:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if base._requires_grad and not self._requires_grad:
+        raise errors.unsupported("an in-place change of a view whose base has come to require gradients", "take the view again")
+
+
 def _check_allowed(op, self):
     if self._base is not None:
-        if self._base._requires_grad and self._base._edge is None:
-            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
         raise errors.unsupported(
             f"the in-place operator {op.name} on a view when gradients have to flow through it",
             "assign through the whole tensor (x[index] = ...), or compute a new tensor",
@@ -88,6 +106,8 @@ def _check_allowed(op, self):
             f"the in-place operator {op.name} on a tensor that has views still in use, when gradients have to flow through it",
             "make the change before taking the view, or compute a new tensor",
         )
+    if self._requires_grad and op.params[0] not in op.differentiable:
+        raise errors.unsupported(f"gradients through the in-place operator {op.name}", "detach() the tensor first, or compute a new one")
     if self._array.dtype.kind != "f":
         raise RuntimeError(f"result type Float can't be cast to the desired output type {self.dtype.tensor_name}")
 

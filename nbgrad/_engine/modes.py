@@ -148,16 +148,18 @@ class set_grad_enabled(_GradMode):  # noqa: N801  (torch's name)
     """Switch recording on or off: at once when called, and back at the end when used as `with set_grad_enabled(mode):`."""
 
     def __init__(self, mode: bool):
-        super().__init__()
         self._grad = bool(mode)
-        self._before.append(state.mode.grad)
+        self._before = state.mode.grad
         state.mode.grad = self._grad
 
     def __enter__(self):
         state.mode.grad = self._grad
 
+    def __exit__(self, *exception):
+        state.mode.grad = self._before
+
     def __call__(self, function):
-        state.mode.grad = self._before[-1]  # as a decorator it changes the function only
+        state.mode.grad = self._before  # as a decorator it changes the function only
         return super().__call__(function)
 
     def _again(self):

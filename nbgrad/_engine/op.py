@@ -9,6 +9,7 @@ Two shapes of call are so common that they have a path of their own (fast.py); e
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import weakref
 
@@ -18,20 +19,22 @@ from . import dtypes, errors
 from .modes import place_of_caller, state
 from .node import Node, storage_of
 from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, REQUIRED, TENSOR, TENSORS, Plan, named_by
+from .publish import (  # noqa: F401  (op.py is where declarations look)
+    ALIASES, AUGMENTED, FACADES, NAMES, NUMBERS, camel, dress, facade, publish, python_operator, with_inplace_flag,
+)  # fmt: skip
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
+from .writing import into
 
 BASE_TENSOR[0] = Tensor
 REGISTRY: dict[str, Op | Composite] = {}
-ALIASES = {"input": "self", "axis": "dim", "keepdims": "keepdim", "x": "self", "x1": "self", "x2": "other"}
 LINEAR, ELEMENTWISE = "linear", "elementwise"
-NUMBERS = (bool, int, float, complex)
 
 
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -53,6 +56,8 @@ class Op:
         self.varargs = varargs
         promoted = self.differentiable if promoted is None else promoted
         self.promoted = tuple(self.params.index(p) for p in promoted) if promote else ()
+        self.wraps = wraps and self.params[:2] == ("self", "other")
+        self.bools = bools
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -219,6 +224,8 @@ def promote(op, arrays, kinds):
             operands.append(type(a) if type(a) in NUMBERS else next(t for t in NUMBERS if isinstance(a, t)))
         elif a is not None:
             raise TypeError(f"{op.name}(): argument '{_public(op.params[i])}' (position {i + 1}) must be Tensor, not {type(a).__name__}")
+    if not op.bools:
+        _refuse_bools(operands)
     target = dtypes.result_numpy(*operands)
     if op.promote == "float" and target.kind in "biu":
         target = dtypes.get_default_dtype().numpy
@@ -230,11 +237,20 @@ def promote(op, arrays, kinds):
             if a.dtype != target:
                 arrays[i] = a.astype(target)
         else:
-            arrays[i] = number(a, target)
+            arrays[i] = number(a, target, wraps=op.wraps)
 
 
-def number(value, numpy_dtype):
-    """A Python number as a 0-dim array, cached. Raises `RuntimeError` for an integer that does not fit, as torch does."""
+def _refuse_bools(operands):
+    bools = sum(o is bool or type(o) is tuple and o[0].kind == "b" for o in operands)
+    if bools == 1:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
+
+
+def number(value, numpy_dtype, wraps=False):
+    """A Python number as a 0-dim array, cached. An integer that does not fit raises `RuntimeError`, or loses its high bits where it `wraps`."""
     key = (value, numpy_dtype)
     found = _NUMBERS.get(key)
     if found is None:
@@ -242,6 +258,8 @@ def number(value, numpy_dtype):
             with np.errstate(all="ignore"):
                 found = np.array(value).astype(numpy_dtype) if isinstance(value, complex) else np.array(value, numpy_dtype)
         except OverflowError:
+            if wraps and numpy_dtype.kind in "iu" and -(2**63) <= value < 2**63:
+                return np.array(value, np.int64).astype(numpy_dtype)
             if numpy_dtype.kind == "f":
                 found = np.array(float(value), numpy_dtype)
             else:
@@ -306,6 +324,8 @@ def _mark_view(out, source):
     if base is None or base is not array and base is not array.base and array.size and not np.may_share_memory(out._array, array):
         return
     out._base = source if source._base is None else source._base
+    if not state.mode.grad:
+        out._made_unrecorded = True
     out._cell = cell = storage_of(source)
     views = cell.views
     if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
@@ -321,7 +341,10 @@ def failed(op, args, arrays, error, place):
         error = errors.broadcast(shapes) or error
     if observer is not None:
         observer.op_failed(op, args, error, place)
-    raise error.with_traceback(None) from None
+    try:
+        raise error.with_traceback(None) from None
+    finally:
+        del error  # the traceback holds this frame: what it holds must not hold the traceback
 
 
 def make_function(op):
@@ -337,7 +360,7 @@ def make_function(op):
             out = kwargs.pop("out", None)
             args = bind(op, args, kwargs)
             if out is not None:
-                return into(out, run(op, _without_grad(op, args), place))
+                return run_into(op, args, out, place)
         elif len(args) != full:
             tail = tails[len(args)] if len(args) < len(tails) else None
             args = bind(op, args, kwargs) if tail is None else args + tail
@@ -346,38 +369,16 @@ def make_function(op):
     return function
 
 
-def _without_grad(op, args):
-    if state.mode.grad and any(isinstance(a, Tensor) and a._requires_grad for a in args):
+def run_into(op, args, out, place):
+    """Carry out a call and write its result into the tensor (or tuple of tensors) given as `out=`."""
+    if state.mode.grad and _any_requires_grad((*args, out)):
         raise RuntimeError(f"{op.name}(): functions with out=... arguments don't support automatic differentiation, "
                            "but one of the arguments requires grad.")  # fmt: skip
-    return args
+    return into(out, run(op, args, place))
 
 
-def into(out, result):
-    """Write a result into the tensor (or tuple of tensors) given as `out=`."""
-    if isinstance(result, tuple):
-        for o, r in zip(out, result):
-            into(o, r)
-        return type(result)(*out)
-    if not isinstance(out, Tensor):
-        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    if out._requires_grad and state.mode.grad:
-        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
-    check_castable(result._array.dtype, out._array.dtype)
-    if out._array.shape != result._array.shape:
-        out._array = result._array.astype(out._array.dtype)
-    else:
-        np.copyto(out._array, result._array, casting="unsafe")
-    cell = storage_of(out)
-    cell.version += 1
-    return out
-
-
-def check_castable(source, target):
-    """Raise torch's `RuntimeError` where a result cannot be kept in a tensor of this type."""
-    if dtypes.category_of(source) > dtypes.category_of(target):
-        names = dtypes.of_array(source).tensor_name, dtypes.of_array(target).tensor_name
-        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+def _any_requires_grad(things):
+    return any(t._requires_grad if isinstance(t, Tensor) else isinstance(t, (list, tuple)) and _any_requires_grad(t) for t in things)
 
 
 def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
@@ -401,8 +402,8 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
                     return function(*args, **kwargs)
                 finally:
                     mode.place = place
-            observer.enter("composite", public, mode.place)
             try:
+                observer.enter("composite", public, mode.place)
                 return function(*args, **kwargs)
             except Exception as error:
                 observer.op_failed(public, args, error, mode.place)
@@ -411,7 +412,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
                 observer.exit()
                 mode.place = place
 
-        code = function.__code__
+        code = inspect.unwrap(function).__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         entry = Composite(run_composite, public)
         install(entry, public, method, namespace, operators, aliases)
@@ -439,6 +440,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
+    wraps=True, bools=True,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -452,15 +454,17 @@ def primitive(
     `aliases`: further names; one without a dot is a function, and a method if the operator is one. `overload`: one of several operators of
     this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
     `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
+    `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
+    whether operands may be of type bool.
     """
 
     def declare(kernel):
         public = name or kernel.__name__
         code = kernel.__code__
         op = Op(
-            kernel, vjp=vjp or {}, name=public, node=node or _camel(public) + "Backward0", promote=promote, promoted=promoted,
+            kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc,
+            ufunc=ufunc, wraps=wraps, bools=bools,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place
@@ -474,10 +478,10 @@ def primitive(
         else:
             function = make_function(op)
         op.function = function
-        _dress(function, public, kernel)
+        dress(function, public, kernel)
         if in_place:
             op.twin = make_in_place(op)
-            _dress(op.twin, public + "_", kernel)
+            dress(op.twin, public + "_", kernel)
             op.twin.__doc__ = f"In-place version of `{public}`: the result replaces the tensor's elements."
         if overload is not None:
             REGISTRY[f"{public}.{overload}"] = op
@@ -494,76 +498,8 @@ def primitive(
                 if dunder in AUGMENTED:
                     setattr(Tensor, f"__i{dunder[2:]}", op.twin)
         if inplace_flag:
-            NAMES[f"nn.functional.{public}"] = _with_inplace_flag(op, public, kernel)
+            NAMES[f"nn.functional.{public}"] = with_inplace_flag(op, public, kernel)
         return op
-
-    return declare
-
-
-FACADES: dict = {}  # dotted public name -> function that chooses between operators
-NAMES: dict = {}  # dotted public name -> function, what the faces of the package export
-
-
-def _dress(function, public, kernel):
-    function.__name__ = public.rpartition(".")[2]
-    function.__qualname__ = public
-    function.__doc__ = kernel.__doc__
-    function.__wrapped__ = kernel
-    function.__module__ = "nbgrad"
-
-
-def _camel(name):
-    return "".join(part.capitalize() for part in name.rpartition(".")[2].split("_"))
-
-
-def _with_inplace_flag(op, public, kernel):
-    """The function that chooses between an operator and its in-place twin by a last argument `inplace`."""
-    count = op.positional
-
-    def function(*args, **kwargs):
-        inplace = kwargs.pop("inplace", False) if kwargs else False
-        if len(args) > count:
-            *args, inplace = args
-        mode = state.mode
-        before = mode.place
-        if before is None:
-            frame = sys._getframe(1)
-            mode.place = (frame.f_code, frame.f_lasti)
-        try:
-            return (op.twin if inplace else op.function)(*args, **kwargs)
-        finally:
-            mode.place = before
-
-    _dress(function, public, kernel)
-    return function
-
-
-def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
-    """Declare a public function that only chooses between operators, by what it is given; the graph shows the one chosen."""
-
-    def declare(function):
-        public = name or function.__name__
-
-        @functools.wraps(function)
-        def choose(*args, **kwargs):
-            mode = state.mode
-            before = mode.place
-            if before is None:
-                frame = sys._getframe(1)
-                mode.place = (frame.f_code, frame.f_lasti)
-            if kwargs:
-                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
-            try:
-                return function(*args, **kwargs)
-            finally:
-                mode.place = before
-
-        code = function.__code__
-        params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        choose.__module__ = "nbgrad"
-        FACADES.update((f"{place}.{public.rpartition('.')[2]}" if place else public, choose) for place in namespace)
-        _publish(choose, public, method, namespace, operators, aliases)
-        return choose
 
     return declare
 
@@ -571,50 +507,4 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
 def install(entry, public, method, namespace, operators, aliases):
     """Register an operator and put it where users look for it."""
     REGISTRY[public] = entry
-    _publish(entry.function, public, method, namespace, operators, aliases)
-
-
-def _publish(function, public, method, namespace, operators, aliases):
-    """Make a function public: as a function, as a method, as a Python operator."""
-    short = public.rpartition(".")[2]
-    for place in namespace:
-        NAMES[f"{place}.{short}" if place else short] = function
-    if method:
-        setattr(Tensor, short if isinstance(method, bool) else method, function)
-    for alias in aliases:
-        NAMES[alias] = function
-        if method and "." not in alias:
-            setattr(Tensor, alias, function)
-    function = getattr(function, "operator", function)  # without keywords, one frame nearer to the user
-    for dunder in operators:
-        if dunder in ("__eq__", "__ne__"):
-            setattr(Tensor, dunder, python_operator(function, False))
-        elif dunder in REFLECTED and short != dunder.strip("_"):
-            setattr(Tensor, dunder, python_operator(function, True))
-        else:
-            setattr(Tensor, dunder, function)
-
-
-# those whose operands may not be exchanged; `2 * x` and its like run as `x * 2`
-REFLECTED = frozenset(f"__r{n}__" for n in ("sub", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift"))
-# those that have a form such as `+=`, which changes the tensor in place
-AUGMENTED = frozenset(f"__{n}__" for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"))
-
-
-def python_operator(function, reflected):
-    """A Python operator that exchanges its operands, or one that leaves strangers to Python: `x == None` is False."""
-
-    def operator(self, other):
-        if not isinstance(other, (Tensor, *NUMBERS, np.ndarray, np.generic)):
-            return NotImplemented
-        mode = state.mode
-        before = mode.place
-        if before is None:
-            frame = sys._getframe(1)
-            mode.place = (frame.f_code, frame.f_lasti)
-        try:
-            return function(other, self) if reflected else function(self, other)
-        finally:
-            mode.place = before
-
-    return operator
+    publish(entry.function, public, method, namespace, operators, aliases)

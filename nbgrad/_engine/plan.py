@@ -97,13 +97,16 @@ class Plan:
         lines += ["    node.hooks = None", "    node.sequence = next_sequence()", "    return node"]
 
         lines.append("def backward(node, grad):")
+        if op.ufunc is None and not op.outputs and not op.many:  # arithmetic on 0-dim arrays gives scalars, which kernels do not take
+            lines.append("    if type(grad) is not ndarray: grad = asarray(grad)")
+        namespace |= {"ndarray": np.ndarray, "asarray": np.asarray}
         if op.many:
             lines.append("    grads = gradients_of(node, grad, np_zeros)")
             namespace["np_zeros"] = np.zeros
         if op.outputs:
             for i, n in enumerate(op.outputs):
                 if f"grad_{n}" in {x for _, _, names in self.formulas for x in names}:
-                    lines.append(f"    grad_{n} = grad[{i}]")
+                    lines.append(f"    grad_{n} = None if grad[{i}] is None else asarray(grad[{i}])")
         if locals_:
             lines += ["    saved = node.saved", "    if saved is None: raise_freed(node)"]
             lines.append(f"    {', '.join(self.saved_names)}, = saved")
@@ -204,9 +207,14 @@ def outputs_of(node, result):
 
 def gradients_of(node, grad, zeros):
     """The gradients of all outputs of a node with any number of them: what came, and zeros where nothing did."""
-    if node.arity == 1:
-        return [grad]
-    return [zeros(shape, kind) if g is None else g for g, shape, kind in zip(grad, node.shape, node.dtype)]
+    found = [grad] if node.arity == 1 else grad
+    shapes, kinds = ([node.shape], [node.dtype]) if node.arity == 1 else (node.shape, node.dtype)
+    return [zeros(shape, kind) if g is None else as_operand(g) for g, shape, kind in zip(found, shapes, kinds)]
+
+
+def as_operand(grad):
+    """A gradient as kernels take it: sums of 0-dim arrays are scalars."""
+    return np.asarray(grad) if isinstance(grad, np.generic) else grad
 
 
 def _zeros_tensor(shape, kind):

@@ -222,8 +222,12 @@ class Tensor:
 
         def keep(grad):
             tensor = reference()
-            if tensor is not None:
-                tensor._grad = grad if tensor._grad is None else tensor._grad + grad
+            if tensor is None:
+                return
+            if tensor._grad is None:
+                tensor._grad = own_gradient(grad)
+            else:
+                tensor._grad = tensor._grad + grad if state.mode.grad else wrap(tensor._grad._array + grad._array)
 
         keep.last = True  # tensor hooks run before it, also those registered after it
         hooks_of(self._edge).append(keep)
@@ -295,9 +299,9 @@ class Tensor:
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The same memory as a NumPy array. A tensor that requires a gradient must be detached first, or `force=True` given."""
-        if self._requires_grad and not force:
+        if self._requires_grad and state.mode.grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        return self._array
+        return self._array.view()  # an array of its own, whose shape and flags can be set without changing ours
 
     def __array__(self, dtype=None, copy=None):
         array = self.numpy()
@@ -354,6 +358,15 @@ class Tensor:
         if self._edge is not None:
             raise RuntimeError("a tensor that is not a leaf cannot be pickled; pickle its .detach()")
         return rebuilt, (type(self), np.ascontiguousarray(self._array), self._requires_grad)
+
+
+def own_gradient(grad):
+    """A copy to keep as `.grad` of the gradient that arrived, an array or a tensor: what arrives may be somebody else's gradient too."""
+    if not isinstance(grad, Tensor):
+        return wrap(np.array(grad, order="C"))
+    if state.mode.grad:  # with `create_graph` the copy has a history
+        return grad.clone(memory_format=dtypes.contiguous_format)
+    return wrap(np.array(grad._array, order="C"))
 
 
 class HookHandle:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._engine.op import facade, primitive
 from .._engine.tensor import Tensor, check_dim
+from .._engine.writing import writes_out
 from .choice import clamp_min, select, where
 from .elementary import exp, sigmoid, tanh
 from .reduction import sum
@@ -395,7 +396,8 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
 
 
 @facade(method=False, namespace=_F)
-def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+@writes_out
+def normalize(input, p=2.0, dim=1, eps=1e-12):
     """Divide by the `p`-norm along a dimension, or by `eps` where that is larger."""
     length = vector_norm.function(input, p, dim, True)
     return input / clamp_min.function(length, eps).expand(tuple(input.shape))

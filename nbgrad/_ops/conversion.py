@@ -164,10 +164,10 @@ def copy_(self, other, non_blocking=False):
 def _check_source(self, other):
     if errors.broadcast([self.shape, np.shape(other)]) is not None:
         raise errors.broadcast([self.shape, np.shape(other)])
-    if isinstance(other, np.ndarray) and other.shape != self.shape and other.ndim >= self.ndim:
-        extra = other.ndim - self.ndim
-        if other.ndim > self.ndim or any(m != n and m != 1 and n == 1 for m, n in zip(other.shape[extra:], self.shape)):
-            raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(other.shape)}")
+    if isinstance(other, np.ndarray) and other.shape != self.shape:
+        common = np.broadcast_shapes(self.shape, other.shape)
+        if common != self.shape:
+            raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(common)}")
 
 
 @primitive("_nothing", vjp={"self": lambda grad: _nothing(grad)}, method=False, namespace=())

@@ -13,8 +13,9 @@ import numpy as np
 from .._engine import dtypes, errors
 from .._engine.dtypes import CPU, strided
 from .._engine.modes import place_of_user, state
-from .._engine.op import NUMBERS, into, plain
+from .._engine.op import NUMBERS, plain
 from .._engine.tensor import Tensor, wrap
+from .._engine.writing import into
 
 
 def numpy_type(dtype, default=None):

@@ -12,6 +12,7 @@ import numpy as np
 from .._engine import dtypes, errors
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, wrap
+from .._engine.writing import writes_out
 from .choice import where
 from .conversion import _nothing
 from .joining import _piece, cat
@@ -258,7 +259,8 @@ def _of_transposed(grad, grad_copy, A, upper, transpose, unitriangular, solution
 
 
 @composite("linalg.matrix_power", method=False, namespace=LINALG)
-def linalg_matrix_power(A, n, *, out=None):
+@writes_out
+def linalg_matrix_power(A, n):
     """Multiply square matrices n times by themselves; a negative n takes their inverses."""
     check_square("linalg.matrix_power", A._array)
     if n == 0:
@@ -358,7 +360,8 @@ def pinverse(self, rcond=1e-15):
 
 
 @plain("linalg.matrix_rank", namespace=LINALG)
-def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
+@writes_out
+def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """Count the singular values of matrices above max(atol, rtol * the largest)."""
     array = A._array
     check_floating("linalg.matrix_rank", array)

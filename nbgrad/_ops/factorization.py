@@ -11,6 +11,7 @@ import numpy as np
 from .._engine import errors
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import wrap
+from .._engine.writing import writes_out
 from .conversion import _nothing
 from .decomposition import LINALG, LinAlgError, check_floating, check_square, solve_triangular
 from .joining import _piece, cat
@@ -181,7 +182,8 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
 
 
 @composite("linalg.svdvals", method=False, namespace=LINALG)
-def svdvals(A, *, driver=None, out=None):
+@writes_out
+def svdvals(A, *, driver=None):
     """Compute the singular values of matrices (…, m, n), in falling order."""
     return linalg_svd.function(A, False)[1]
 
@@ -240,7 +242,8 @@ def eigh(A, UPLO="L"):
 
 
 @composite("linalg.eigvalsh", method=False, namespace=LINALG)
-def eigvalsh(A, UPLO="L", *, out=None):
+@writes_out
+def eigvalsh(A, UPLO="L"):
     """Find the eigenvalues of symmetric matrices (…, n, n), in rising order."""
     return _eigh.function(A, UPLO)[0]
 
@@ -251,7 +254,8 @@ def _no_gradient(name, A):
 
 
 @plain("linalg.eig", namespace=LINALG)
-def eig(A, *, out=None):
+@writes_out
+def eig(A):
     """Find the eigenvalues and eigenvectors of square matrices, as complex numbers; without gradients."""
     import collections
 
@@ -262,13 +266,15 @@ def eig(A, *, out=None):
 
 
 @plain("linalg.eigvals", namespace=LINALG)
-def eigvals(A, *, out=None):
+@writes_out
+def eigvals(A):
     """Find the eigenvalues of square matrices, as complex numbers; without gradients."""
     return eig(A)[0]
 
 
 @composite("linalg.cond", method=False, namespace=LINALG)
-def cond(A, p=None, *, out=None):
+@writes_out
+def cond(A, p=None):
     """Compute how sensitive the solutions of linear systems with these matrices are: the largest singular value over the smallest, or by norm `p`."""
     from .._engine.op import NAMES
 

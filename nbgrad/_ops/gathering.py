@@ -260,9 +260,9 @@ def _check_slices(name, self, d, index, source):
     count = source.shape[d] if source.ndim else 1
     if count != index.size:
         raise RuntimeError(f"{name}_(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {d}")
-    if self.ndim and source.ndim:
+    if self.shape != source.shape:
         rest = lambda a: a.shape[:d] + a.shape[d + 1 :]  # noqa: E731
-        if rest(self) != rest(source):
+        if rest(self) != rest(source) or bool(self.ndim) != bool(source.ndim):
             raise RuntimeError(f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
                                f"{list(self.shape)} source.shape = {list(source.shape)}")  # fmt: skip
 

@@ -289,7 +289,8 @@ def _setitem_(self, steps, indices, value):
             value = value[0]
         if value.shape != target:
             _check_broadcast(value.shape, target, indices)
-        if indices and value.ndim and value.dtype != self.dtype:
+        masked = value.size == 1 and [i.dtype.kind for i in indices if i is not None] == ["b"]
+        if indices and value.dtype != self.dtype and not masked:
             _raise_for_types(self, value)
         value = value.astype(self.dtype)
     else:

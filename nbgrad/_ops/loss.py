@@ -14,6 +14,7 @@ from .choice import clamp_min, where
 from .elementary import log, sigmoid
 from .pointwise import abs, div_by_number, sgn, widened
 from .reduction import mean, sum
+from .shape import broadcast_tensors
 
 _F = ("nn.functional",)
 _HERE = {"namespace": _F, "method": False}
@@ -58,7 +59,8 @@ def _broadcast_shape(*shapes):
     return np.broadcast_shapes(*map(tuple, shapes))
 
 
-def _warn_of_size(input, target):
+def _of_one_size(input, target):
+    """Both expanded to their common size, with a warning where they differed."""
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead to incorrect "
@@ -66,6 +68,8 @@ def _warn_of_size(input, target):
             UserWarning,
             stacklevel=4,
         )
+        return broadcast_tensors(input, target)  # first, so that one without dimensions counts as one with, when types are promoted
+    return input, target
 
 
 # ---- distances
@@ -117,7 +121,7 @@ def _weighted(losses, weight, reduction):
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """Average the squared differences."""
     _check_target(input, target)
-    _warn_of_size(input, target)
+    input, target = _of_one_size(input, target)
     reduction = choose_reduction(size_average, reduce, reduction)
     if weight is not None:
         return _weighted(_mse.function(input, target, 0, "none"), weight, reduction)
@@ -128,7 +132,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """Average the absolute differences."""
     _check_target(input, target)
-    _warn_of_size(input, target)
+    input, target = _of_one_size(input, target)
     reduction = choose_reduction(size_average, reduce, reduction)
     losses = abs.function(input - target)
     return reduce_tensor(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
@@ -138,7 +142,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """Average the differences, squared (and halved, by `beta`) where they are below `beta` and absolute elsewhere."""
     _check_target(input, target)
-    _warn_of_size(input, target)
+    input, target = _of_one_size(input, target)
     reduction = choose_reduction(size_average, reduce, reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -151,7 +155,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """Average the differences, squared and halved up to `delta` and growing linearly from there."""
     _check_target(input, target)
-    _warn_of_size(input, target)
+    input, target = _of_one_size(input, target)
     _check_reduction(reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")

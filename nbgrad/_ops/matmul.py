@@ -7,6 +7,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.op import composite, primitive, python_operator
 from .._engine.tensor import Tensor, wrap
+from .._engine.writing import writes_out
 from .shape import _unsafe_view, broadcast_shape, t, transpose, unsqueeze
 
 _C_TYPES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
@@ -343,7 +344,8 @@ def _contracted(a, b, dims):
 
 
 @composite(method=False)
-def tensordot(a, b, dims=2, out=None):
+@writes_out
+def tensordot(a, b, dims=2):
     """Add up products over dimensions of both tensors: the last `dims` of `a` and the first `dims` of `b`, or two lists of dimensions."""
     from .shape import dims_of
 
@@ -395,7 +397,8 @@ def _cheapest(sizes):
 
 
 @composite("linalg.multi_dot", method=False, namespace=("linalg",))
-def multi_dot(tensors, *, out=None):
+@writes_out
+def multi_dot(tensors):
     """Multiply a chain of matrices in the cheapest order; the first and the last may be vectors."""
     tensors = list(tensors)
     if len(tensors) < 2:
@@ -417,22 +420,28 @@ def multi_dot(tensors, *, out=None):
             raise RuntimeError(f"multi_dot(): tensors {i} and {i + 1} with shapes {list(tensors[i]._array.shape)} and "
                                f"{list(tensors[i + 1]._array.shape)} cannot be multiplied")  # fmt: skip
     split = _cheapest(sizes)
-
-    def product(i, j):
-        return tensors[i] if i == j else mm.function(product(i, split[i][j]), product(split[i][j] + 1, j))
-
-    out = product(0, len(tensors) - 1)
+    out = _chained(tensors, split, 0, len(tensors) - 1)
     return out.view(() if first and last else (sizes[-1],) if first else (sizes[0],) if last else (sizes[0], sizes[-1]))
 
 
+def _chained(tensors, split, i, j):
+    """Multiply the tensors from `i` to `j`. No closure: one that calls itself would keep them in a cycle."""
+    if i == j:
+        return tensors[i]
+    middle = split[i][j]
+    return mm.function(_chained(tensors, split, i, middle), _chained(tensors, split, middle + 1, j))
+
+
 @composite(method=False)
-def chain_matmul(*matrices, out=None):
+@writes_out
+def chain_matmul(*matrices):
     """Multiply a chain of matrices in the cheapest order."""
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
 @composite("linalg.vecdot", method=False, namespace=("linalg",))
-def vecdot(x, y, *, dim=-1, out=None):
+@writes_out
+def vecdot(x, y, *, dim=-1):
     """Add up the products of the elements along a dimension."""
     return (x.conj() * y).sum(dim) if x.is_complex() else (x * y).sum(dim)
 

@@ -69,7 +69,7 @@ def add(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, alpha: -grad if alpha == 1 else grad * -alpha},
-    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",),
+    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False,
 )  # fmt: skip
 def sub(self, other, *, alpha=1):
     """Subtract `other`, times `alpha`, from `self`, elementwise."""
@@ -79,7 +79,8 @@ def sub(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad, alpha: -grad if alpha == 1 else grad * -alpha, "other": lambda grad: grad},
-    promote="same", operators=("__rsub__",), node=lambda self, other, alpha: "RsubBackward0" if isinstance(other, Tensor) else "RsubBackward1",
+    promote="same", operators=("__rsub__",), bools=False,
+    node=lambda self, other, alpha: "RsubBackward0" if isinstance(other, Tensor) else "RsubBackward1",
 )  # fmt: skip
 def rsub(self, other, *, alpha=1):
     """Subtract `self`, times `alpha`, from `other`, elementwise."""
@@ -189,7 +190,10 @@ def floor_divide(self, other):
 def remainder(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `other`."""
     _check_divisor(self, other)
-    return np.remainder(self, other)
+    if self.dtype.kind != "f":
+        return np.remainder(self, other)
+    rest = np.fmod(self, other)  # has the sign of `self`, and keeps it where it is 0, as in torch and not in NumPy's own remainder
+    return np.where((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
 
 
 def _floored(self, other):
@@ -225,7 +229,7 @@ _POWERS = {
         "self": lambda grad, self, other: _power_by_base(grad, self, other),
         "other": lambda grad, self, other, result: _power_by_exponent(grad, self, other, result),
     },
-    promote="same", in_place=True, operators=("__pow__", "__rpow__"), tensors=(),
+    promote="same", in_place=True, operators=("__pow__", "__rpow__"), tensors=(), wraps=False,
     node=lambda self, other: "PowBackward0" if not isinstance(other, Tensor) else "PowBackward1" if isinstance(self, Tensor) else "PowBackward2",
 )  # fmt: skip
 def pow(self, other):

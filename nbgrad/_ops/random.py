@@ -279,7 +279,7 @@ def _dropped(input, p, training, inplace):
     if p == 1:
         return _times(input, wrap(np.zeros((), array.dtype)), inplace)
     if array.dtype.kind != "f":
-        from .._engine.op import check_castable
+        from .._engine.writing import check_castable
 
         check_castable(np.dtype(np.float32), array.dtype)
     return _times(input, wrap(like(array, lambda shape, kind: draws.dropout_noise(shape, kind, p), array.dtype)), inplace)

@@ -391,7 +391,7 @@ def broadcast_tensors(*tensors):
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tensors[0]
     shape = broadcast_shape([x._array.shape for x in tensors])
-    return tuple(expand.function(x, shape) for x in tensors)
+    return tuple(x if x._array.shape == shape else expand.function(x, shape) for x in tensors)
 
 
 @composite(namespace=())

@@ -7,6 +7,7 @@ import numpy as np
 from .._engine.dtypes import of_array
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
+from .._engine.writing import writes_out
 from .gathering import _gather_backward
 from .shape import dims_of
 
@@ -213,7 +214,8 @@ def bincount(input, weights=None, minlength=0):
 
 
 @plain(method=True)
-def histc(input, bins=100, min=0, max=0, *, out=None):
+@writes_out
+def histc(input, bins=100, min=0, max=0):
     """Count the elements in `bins` equal bins from `min` to `max`; by default from the least to the greatest element."""
     array = input._array
     if array.dtype.kind != "f":

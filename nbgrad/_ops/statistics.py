@@ -11,6 +11,7 @@ from .._engine import errors
 from .._engine.dtypes import of_array
 from .._engine.op import NAMES, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
+from .._engine.writing import writes_out
 from .choice import where
 from .matmul import _squeezed
 from .pointwise import _zeros, abs, sgn, widened
@@ -231,7 +232,8 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
 
 
 @facade(name="linalg.norm", namespace=("linalg",), method=False)
-def linalg_norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
+@writes_out
+def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """Give a vector norm, or a matrix norm if `ord` is given for a matrix or `dim` names two dimensions."""
     if ord is None:
         return vector_norm.function(A, 2, dim, keepdim, dtype=dtype)
@@ -245,7 +247,8 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
 
 
 @facade()
-def norm(self, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+@writes_out
+def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
     """Give the `p`-norm of all elements, or of those along `dim` (a dimension or several); "fro" is the 2-norm."""
     if p == "nuc":
         return matrix_norm(self, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)

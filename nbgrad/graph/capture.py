@@ -13,6 +13,8 @@ import re
 import textwrap
 import weakref
 
+import numpy as np
+
 from .._engine.modes import state
 from .._engine.observe import Observer
 from .._engine.op import Op
@@ -52,6 +54,7 @@ class Recorder(Observer):
     def __init__(self):
         self._new_tape()
         self._drafts = []
+        self._unread = []  # those whose small array waits to be summarized
         self._known = {}  # id(tensor) -> newest draft of that tensor
         self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
         self._calls, self._steps, self._scopes = [], [], []
@@ -70,8 +73,11 @@ class Recorder(Observer):
 
     def op(self, op, args, result, node, place, in_place=False):
         self._append((_OP, op, args, result, node, place, in_place, node is not None or state.mode.grad))
-        if type(result) is Tensor and result._array.size > FEW_ELEMENTS:
-            self._bytes += result._array.nbytes
+        if isinstance(result, Tensor):
+            if result._array.size > FEW_ELEMENTS:
+                self._bytes += result._array.nbytes
+        else:
+            self._bytes += sum(t._array.nbytes for t in result)
         if self._bytes > KEPT_BYTES or len(self._tape) > MAX_TAPE:
             self._drain()
 
@@ -99,6 +105,11 @@ class Recorder(Observer):
 
     def node_done(self, node, grads_in, grads_out):
         self._append((_NODE, node, grads_in, grads_out))
+        for g in grads_out:
+            if g is not None:
+                self._bytes += g.nbytes
+        if self._bytes > KEPT_BYTES or len(self._tape) > MAX_TAPE:
+            self._drain()
 
     def accumulated(self, leaf, grad):
         self._append((_LEAF, leaf, grad))
@@ -111,10 +122,11 @@ class Recorder(Observer):
         self._summaries = {}  # by id of the array: a gradient that passes through several nodes is read once; the tape keeps it alive
         for event in tape:
             self._HANDLERS[event[0]](self, *event[1:])
-        for draft in self._drafts:
+        for draft in self._unread:
             if draft.array is not None:
                 draft.data = summarize(draft.array)
                 draft.array = None
+        self._unread.clear()
 
     def _draft(self, tensor, **fields):
         draft = _Draft(f"t{len(self._drafts)}", tensor, fields)
@@ -125,6 +137,7 @@ class Recorder(Observer):
         fields.setdefault("is_leaf", tensor._edge is None)
         if array.nbytes <= SMALL:
             draft.array = array
+            self._unread.append(draft)
         self._drafts.append(draft)
         self._known[id(tensor)] = draft
         return draft
@@ -324,9 +337,13 @@ def _edges_of_inputs(op, args):
 
 
 def _summary_of_large(array, named):
-    if named or array.size <= FULL_STATISTICS:
+    if named or array.size <= FULL_STATISTICS or array.dtype.kind not in "fc":
         return summarize(array)
-    return Summary(size=array.size)
+    finite = np.isfinite(array)
+    if finite.all():
+        return Summary(size=array.size)
+    nan = int(np.count_nonzero(np.isnan(array)))
+    return Summary(size=array.size, nan=nan, inf=array.size - int(np.count_nonzero(finite)) - nan)
 
 
 def _why_cut(op, out, grad_mode):

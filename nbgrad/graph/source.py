@@ -7,16 +7,21 @@ Called by `capture.py` and `walk.py` when a record is made, never while operator
 from __future__ import annotations
 
 import ast
+import collections
 import functools
+import itertools
 import linecache
 import os
 import types
 
 from .._engine.errors import is_cell, line_of
+from .._engine.tensor import Tensor
 from .records import Place
 
 MAX_ITEMS = 1_000  # of one container, when looking for tensors in variables
 MAX_DEPTH = 6
+MAX_CONTAINERS = 10_000  # of all variables together
+MAX_LOOKED_AT, MAX_LOOKED_AT_IN_ALL = 20_000, 200_000  # items of one variable, and of all
 
 
 @functools.lru_cache(maxsize=512)
@@ -109,54 +114,75 @@ def _assignments(text):
 def names_of(tensors, namespace) -> dict[int, str]:
     """The user's names for tensors: `id(tensor)` -> variable, or a path such as `params[0]`, `model.fc.weight`.
 
-    `tensors` maps ids to the tensors wanted. A variable's own name wins over a path, and what was defined first over an alias.
+    `tensors` maps ids to the tensors wanted. A variable's own name wins over a path, a short path over a long one, and what was defined first
+    over an alias. Runs nothing of the user's: no property, `__eq__`, `__iter__` or `__repr__`, whatever the objects are.
     """
     names = {}
-    pending = []
+    pending = collections.deque()
     for name, thing in list(namespace.items()):
-        if name.startswith("_"):
+        if type(name) is not str or name.startswith("_"):
             continue
         if id(thing) in tensors:
             names.setdefault(id(thing), name)
         if not _is_plain(thing):
-            pending.append((name, thing, 0))
-    seen = set()
-    while pending:
-        path, thing, depth = pending.pop(0)
-        if id(thing) in seen or len(seen) > 10 * MAX_ITEMS:
+            pending.append((name, thing, 0, name))
+    seen, total = set(), 0
+    looked_at = collections.Counter()  # items, by variable: one that holds a whole dataset must not cost the others their names
+    while pending and len(seen) <= MAX_CONTAINERS and total <= MAX_LOOKED_AT_IN_ALL:
+        path, thing, depth, variable = pending.popleft()
+        if id(thing) in seen or looked_at[variable] > MAX_LOOKED_AT:
             continue
         seen.add(id(thing))
-        for key, item in _items(thing):
+        items = _items(thing)
+        looked_at[variable] += len(items)
+        total += len(items)
+        for key, item in items:
             if id(item) in tensors:
                 names.setdefault(id(item), path + key)
             if depth < MAX_DEPTH and not _is_plain(item):
-                pending.append((path + key, item, depth + 1))
+                pending.append((path + key, item, depth + 1, variable))
     return names
 
 
-def _held_by(thing) -> dict:
-    """The instance dictionary of an object, without running anything of the user's."""
-    try:
-        held = object.__getattribute__(thing, "__dict__")
-    except AttributeError:
-        return {}
-    return held if type(held) is dict else {}
+# `isinstance` asks an object for its `__class__`, and an attribute asks its class: these do not.
+_mro_of = type.__dict__["__mro__"].__get__
+_dict_of_class = type.__dict__["__dict__"].__get__
+_PLAIN = (type(None), str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType)
 
 
 def _is_plain(thing):
-    return thing is None or isinstance(thing, (str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType))
+    return issubclass(type(thing), _PLAIN)
+
+
+def _held_by(thing) -> dict:
+    """The instance dictionary of an object."""
+    for kind in _mro_of(type(thing)):
+        descriptor = _dict_of_class(kind).get("__dict__")
+        if descriptor is not None:
+            held = descriptor.__get__(thing) if type(descriptor) is types.GetSetDescriptorType else None
+            return held if type(held) is dict else {}
+    return {}
+
+
+def _items_of_dict(thing):
+    """The first items of a dictionary whose keys are plain."""
+    return [(k, x) for k, x in itertools.islice(dict.items(thing), MAX_ITEMS) if type(k) in (str, int, bool)]
 
 
 def _items(thing):
     """What a container or object holds, with how to reach it."""
-    if isinstance(thing, (list, tuple)):
-        return [(f"[{i}]", x) for i, x in enumerate(thing[:MAX_ITEMS])]
-    if type(thing) is dict:
-        return [(f"[{k!r}]", x) for k, x in list(thing.items())[:MAX_ITEMS] if isinstance(k, (str, int))]
+    kind = type(thing)
+    for sequence in (list, tuple):
+        if issubclass(kind, sequence):
+            return [(f"[{i}]", x) for i, x in enumerate(sequence.__getitem__(thing, slice(MAX_ITEMS)))]
+    if issubclass(kind, dict):
+        return [(f"[{k!r}]", x) for k, x in _items_of_dict(thing)]
     held = _held_by(thing)
-    if "_grad" in held:  # a tensor
-        return [(".grad", held["_grad"])]
+    if issubclass(kind, Tensor):
+        return [(".grad", held["_grad"])] if "_grad" in held else []
     found = []
-    for group in ("_parameters", "_buffers", "_modules"):  # of a module, which shows these as its attributes
-        found += [(f".{k}", x) for k, x in list(held.get(group, {}).items())]
-    return found + [(f".{k}", x) for k, x in list(held.items())[:MAX_ITEMS] if isinstance(k, str) and not k.startswith("_")]
+    for name in ("_parameters", "_buffers", "_modules"):  # of a module, which shows these as its attributes
+        group = held.get(name)
+        if issubclass(type(group), dict):
+            found += [(f".{k}", x) for k, x in _items_of_dict(group)]
+    return found + [(f".{k}", x) for k, x in _items_of_dict(held) if type(k) is str and not k.startswith("_")]

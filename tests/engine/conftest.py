@@ -1,5 +1,7 @@
 """The `torch` that a test of behaviour gets: nbgrad, and the oracle."""
 
+import gc
+
 import pytest
 
 import nbgrad
@@ -15,3 +17,12 @@ def torch(request):
 def leaf():
     """Make a leaf that requires a gradient, of some numbers."""
     return lambda torch, *values: torch.tensor(list(values), requires_grad=True)
+
+
+@pytest.fixture
+def counting():
+    """Leave freeing to reference counting alone: what sits in a cycle stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

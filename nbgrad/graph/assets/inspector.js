@@ -213,10 +213,11 @@ export class Inspector {
     const { record } = this.options;
     const flags = [call.is_view && "view", call.in_place && "in place", !call.grad_mode && "no_grad"].filter(Boolean);
     const scope = this.scopePath(call.scope);
+    const group = call.id.startsWith("g") ? new Map(call.params) : null; // a folded run of operators tells its size there
     const facts = [
       ["made at", placeParts(call.place)],
       ["inside", scope && [scope]],
-      ["params", call.params.length && call.params.map(([name, text]) => codeLine(`${name} = ${oneLine(text)}`))],
+      ["params", !group && call.params.length && call.params.map(([name, text]) => codeLine(`${name} = ${oneLine(text)}`))],
       ["inputs", call.inputs.length && [this.valueTable(call.inputs)]],
       ["outputs", call.outputs.length && [this.valueTable(call.outputs)]],
       ["derivative", call.formulas.length && call.formulas.map(formulaLine)],
@@ -228,7 +229,7 @@ export class Inspector {
         "header",
         { class: "nbx-heading" },
         element("h2", {}, opName(call)),
-        element("span", { class: "nbx-quiet" }, call.node ?? "not recorded for backward"),
+        element("span", { class: "nbx-quiet" }, group ? foldedSize(group) : (call.node ?? "not recorded for backward")),
         element("span", { class: "nbx-flags" }, ...flags.map((flag) => element("span", { class: "nbx-flag" }, flag))),
       ),
       factList(facts),
@@ -361,4 +362,10 @@ function sourceListing(source) {
     ` ${line}\n`,
   ]);
   return element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, ...rows);
+}
+
+/** @param {Map<string, string>} group what a folded call says of itself */
+function foldedSize(group) {
+  const operators = `${group.get("calls")} operators`;
+  return group.has("times") ? `${group.get("times")} iterations, ${operators}, folded` : `${operators}, folded`;
 }

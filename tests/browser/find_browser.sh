@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Look for a browser, and install one where that is possible; used by `make test` before the browser tests.
-# usage: tools/browser.sh PYTHON    (a Python that has Playwright)
+# usage: tests/browser/find_browser.sh PYTHON    (a Python that has Playwright)
 # Exits 0 also without a browser, which is then skipped by the tests, unless NBGRAD_REQUIRE_BROWSER=1.
 set -euo pipefail
 python=$1

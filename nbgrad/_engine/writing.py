@@ -1,0 +1,61 @@
+"""Writing results into memory that is already there: what `out=` does, and what in-place operators check first. Knows no operators."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from . import dtypes
+from .modes import state
+from .node import storage_of
+from .tensor import Tensor
+
+
+def into(out, result):
+    """Write a result into the tensor (or tuple of tensors) given as `out=`."""
+    if isinstance(result, tuple):
+        for o, r in zip(out, result):
+            into(o, r)
+        return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if state.mode.grad and (out._requires_grad or result._requires_grad):
+        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    check_castable(result._array.dtype, out._array.dtype)
+    if out._array.shape != result._array.shape:
+        out._array = result._array.astype(out._array.dtype)
+    else:
+        check_writable(out._array)
+        np.copyto(out._array, result._array, casting="unsafe")
+    cell = storage_of(out)
+    cell.version += 1
+    return out
+
+
+def writes_out(function):
+    """Give a function that is written with operators an argument `out=`."""
+
+    @functools.wraps(function)
+    def under(*args, out=None, **kwargs):
+        result = function(*args, **kwargs)
+        return result if out is None else into(out, result)
+
+    return under
+
+
+def check_writable(array):
+    """Raise `RuntimeError` for memory that cannot be written element by element."""
+    if array.flags.writeable:
+        return
+    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                           "Please clone() the tensor before performing the operation.")  # fmt: skip
+    raise RuntimeError("this tensor stands on a NumPy array that is read-only; clone() it before performing the operation")
+
+
+def check_castable(source, target):
+    """Raise torch's `RuntimeError` where a result cannot be kept in a tensor of this type."""
+    if dtypes.category_of(source) > dtypes.category_of(target):
+        names = dtypes.of_array(source).tensor_name, dtypes.of_array(target).tensor_name
+        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
