@@ -1,10 +1,13 @@
 """Programs as people write them, drawn: the picture stays of a readable size and says what happened."""
 
+import builtins
+import doctest
 import random
 
 import pytest
 
 import nbgrad as torch
+from nbgrad.graph import drawing as drawing_module
 from nbgrad.graph.render import prepare, to_picture, to_text
 
 
@@ -132,6 +135,13 @@ def test_operators_that_are_private_to_us_bear_the_name_of_their_node():
     with torch.graph.record(level="ops") as drawing:
         torch.ones(5) @ w
     assert [c.op for c in drawing.graph.calls] == ["unsqueeze", "mm", "squeeze"]
+
+
+def test_the_example_of_draw_is_what_it_prints():
+    found = doctest.DocTestFinder().find(drawing_module.draw, "draw", globs={})
+    runner = doctest.DocTestRunner()
+    assert [runner.run(test).failed for test in found] == [0]
+    del builtins._  # which doctest leaves, and for which IPython then keeps no `_` of its own
 
 
 def test_options_of_draw_are_checked_at_once():

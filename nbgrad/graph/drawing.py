@@ -115,9 +115,9 @@ def draw(*tensors: Tensor, **options) -> Drawing:
     >>> w = torch.ones(2, requires_grad=True)
     >>> torch.graph.draw((w * 3).sum())
     graph of %t2: 2 operators, no gradients yet
-    w    = parameter        (2,)  1 1  ∂ –
-    %t1  = mul(w, other=3)  (2,)       ∂ –  line 1
-    %t2  = sum(%t1)         ()    6    ∂ –  line 1
+    w    = parameter  (2,)  1 1  ∂ –
+    %t1  = mul(w)     (2,)       ∂ –  line 1
+    %t2  = sum(%t1)   ()    6.0  ∂ –  line 1
     <BLANKLINE>
     """
     frame = sys._getframe(1)

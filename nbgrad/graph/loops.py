@@ -1,4 +1,4 @@
-"""Loops written by hand, found in a flat record by source place, operator and shapes, and folded.
+"""Loops written by hand, found in a flat record by source place and operator, and folded.
 
 `render.py` calls `fold_loops` beside the other transforms; how a folded loop is represented is told in `transform.py`. Finding is linear in
 the calls for each doubling of the body's length, and no source is parsed: the `for` line is only looked up for its text.
@@ -15,14 +15,14 @@ MIN_REPEATS = 3
 
 
 def fold_loops(graph: Graph, show: str = "ends", lines: bool = True) -> Graph:
-    """Fold loops written by hand: three or more repeats of the same source lines, operators and shapes.
+    """Fold loops written by hand: three or more repeats of the same source lines and operators, whatever the shapes.
 
     Without `lines`, what was written out layer by layer counts as repeated too: operators and shapes alone decide.
 
     `show="ends"` keeps the first and the last iteration, `show="none"` leaves one group a loop, and `show="all"` folds nothing, only marks
-    each loop with a scope (there shapes may differ between iterations, as in `for layer in layers`).
+    each loop with a scope.
     """
-    items = _find_loops(graph, show != "all", lines)
+    items = _find_loops(graph, lines, partial=show == "all")
     if not any(isinstance(i, _Loop) for i in items):
         return graph
     return _Folding(graph, show, lines).run(items)
@@ -41,7 +41,7 @@ class _Loop:
                     yield item
 
 
-def _find_loops(graph, shapes, lines):
+def _find_loops(graph, lines, partial):
     """Nest the calls into loops, the innermost first."""
     values = {v.id: v.shape for v in graph.values}
     labels = {id: tuple((s.kind, s.name) for s in map(graph.scope, path)) for id, path in scope_paths(graph).items() if id is not None}
@@ -58,14 +58,14 @@ def _find_loops(graph, shapes, lines):
             key = ("loop", *map(sign, item.iterations[0]))
         else:
             at = (item.place or item.id) if lines else None  # without a line nothing tells a loop from a formula; columns tell `a * b * c` from one
-            size = tuple(values[id] for id in item.inputs + item.outputs) if shapes else ()
+            size = tuple(values[id] for id in item.inputs + item.outputs) if not lines else ()
             key = (at, item.op, labels.get(item.scope), size)
         return key
 
     items, longest, kept = list(graph.calls), 1, []  # kept, so that no id comes twice
     while longest <= len(items):  # short bodies first, so that an inner loop is one item of the outer
         kept.append(items)
-        items = _repeats(items, [sign(i) for i in items], longest, partial=not shapes)
+        items = _repeats(items, [sign(i) for i in items], longest, partial)
         longest *= 2
     return items
 

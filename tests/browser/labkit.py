@@ -102,7 +102,7 @@ class LabServer:
         return [
             sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--expose-app-in-browser",
             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}",
-            f"--IdentityProvider.token={self.token}", "--LabApp.news_url=", "--LabApp.extension_manager=readonly",
+            "--JupyterNotebookApp.expose_app_in_browser=True", f"--IdentityProvider.token={self.token}", "--LabApp.news_url=", "--LabApp.extension_manager=readonly",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             f"--LabApp.user_settings_dir={self.folder / 'settings'}", f"--LabApp.workspaces_dir={self.folder / 'workspaces'}",
         ]  # fmt: skip
@@ -163,15 +163,16 @@ class LabServer:
 class NotebookPage:
     """One open notebook in one page, reused by many tests: `reset` restarts the kernel and replaces all cells."""
 
-    def __init__(self, server: LabServer, page, name: str):
+    def __init__(self, server: LabServer, page, name: str, interface: str = "doc/tree"):
         self.server, self.page, self.name = server, page, name
+        self.interface = interface  # "doc/tree" is JupyterLab's, "notebooks" is Notebook 7's
         self.errors = []
         # restarting a kernel rejects Lab's own pending requests: not ours
         page.on("pageerror", lambda error: "Canceled future" in str(error) or self.errors.append(str(error)))
 
     def open(self, *, kernel=True):
         """Load the page anew. Without `kernel`, do not wait for one."""
-        self.page.goto(f"{self.server.base}/doc/tree/{self.name}?token={self.server.token}&reset", wait_until="domcontentloaded")
+        self.page.goto(f"{self.server.base}/{self.interface}/{self.name}?token={self.server.token}&reset", wait_until="domcontentloaded")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         ready = """async (kernel) => {
             const widget = window.jupyterapp?.shell.currentWidget;

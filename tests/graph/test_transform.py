@@ -192,3 +192,15 @@ def test_what_does_not_repeat_keeps_its_beginning_and_its_end():
     assert ops(drawn)[30] == "5,940 more" and len(drawn.calls) == 61
     assert drawn.roots == chain(6000).roots
     assert valid(drawn)
+
+
+def test_layers_of_different_shapes_fold_where_they_are_many():
+    g = Build("for w in weights:\n    h = (h @ w).tanh()\n")
+    h = g.leaf("x", (2,))
+    for n in range(100):
+        w = g.leaf(f"weights[{n}]", (2 + n, 3 + n), True)
+        h = g.op("mm", h, w, shape=(3 + n,), line=2, column=4)
+        h = g.op("tanh", h, shape=(3 + n,), name="h", line=2)
+    folded = prepare(g.graph(h))
+    assert ops(folded) == ["mm", "tanh", "98 more", "mm", "tanh"]
+    assert folded.scopes[-1].name == "for w in weights ×100"

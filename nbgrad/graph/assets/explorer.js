@@ -43,7 +43,7 @@ export class Explorer {
     this.watcher = new ResizeObserver(() => this.arrange());
     this.watcher.observe(this.element);
     this.arrange();
-    this.picture.fit();
+    this.picture.begin();
     this.showBackward(this.backwardSeen());
     for (const id of Object.keys(this.live)) this.inkGradient(id);
     if (host.selected) this.select(host.selected);
@@ -93,7 +93,7 @@ export class Explorer {
         "span",
         { class: "nbx-buttons" },
         button("Zoom out (−)", "−", () => this.picture.zoom(1 / 1.25)),
-        button("Fit the graph (0)", "Fit", () => this.picture.fit()),
+        button("Fit the graph (0)", "Fit", () => this.picture.showAll()),
         button("Zoom in (+)", "+", () => this.picture.zoom(1.25)),
       ),
       this.backward,
@@ -127,9 +127,9 @@ export class Explorer {
     const changed = this.element.dataset.layout !== (below ? "below" : "beside");
     this.element.dataset.layout = below ? "below" : "beside";
     const ideal = below ? box[3] * Math.min(1.25, (width - 28) / box[2]) + 36 : box[3] * Math.min(1.25, room / box[2]) + 36;
-    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(440, Math.min(600, ideal)));
+    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(440, Math.min(680, ideal)));
     this.element.style.setProperty("--nbx-picture-height", `${height}px`);
-    if (changed) this.picture.fit();
+    if (changed) this.picture.settle();
   }
 
   // -- selection ----------------------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ export class Explorer {
       "+": () => this.picture.zoom(1.25),
       "=": () => this.picture.zoom(1.25),
       "-": () => this.picture.zoom(1 / 1.25),
-      0: () => this.picture.fit(),
+      0: () => this.picture.showAll(),
     };
     event.stopPropagation(); // the notebook has its own meaning for single keys
     if (typing || !actions[event.key]) return;

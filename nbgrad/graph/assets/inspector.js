@@ -6,6 +6,8 @@ import { fromSummary } from "./inspection.js";
 import { Pane } from "./pane.js";
 import { opName } from "./record.js";
 
+const MOST_LISTED = 12;
+
 /**
  * @typedef {{ index: number[], reduce: string, at: [number, number] }} View which part of the array, and how
  * @typedef {{ record: import("./record.js").Record, state: (id: string) => import("./record.js").State | undefined,
@@ -291,9 +293,11 @@ export class Inspector {
     const { record } = this.options;
     const values = [...record.values.values()];
     const replaced = new Set([...record.calls.values()].filter((call) => call.in_place).map((call) => call.inputs[0]));
-    const parameters = values.filter(
+    const learning = values.filter(
       (value) => (value.is_parameter || (value.is_leaf && value.requires_grad)) && !replaced.has(value.id),
     );
+    const parameters = [...new Map(learning.map((value) => [value.name ?? value.id, value])).values()]; // the newest of each name
+    const more = parameters.length - MOST_LISTED;
     const learned = parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
     const facts = [
       ["tensors", [String(values.length)]],
@@ -301,8 +305,8 @@ export class Inspector {
       [
         "learns",
         parameters.length && [
-          ...parameters.slice(0, 24).map((value) => this.link(value.id, record.label(value.id))),
-          element("span", { class: "nbx-quiet" }, plural(learned, "number")),
+          ...parameters.slice(0, MOST_LISTED).map((value) => this.link(value.id, record.label(value.id))),
+          element("span", { class: "nbx-quiet" }, `${more > 0 ? `and ${more} more, ` : ""}${plural(learned, "number")}`),
         ],
       ],
       ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],

@@ -7,6 +7,8 @@ import { formatBrief } from "./format.js";
 
 const LARGEST = 8;
 const MARGIN = 14;
+const READABLE = 0.6; // the scale at which small text reads well
+const TOO_SMALL = 0.45; // and below which it does not at all
 
 /**
  * @typedef {{ text: string, label: (id: string) => string, onSelect: (id: string) => void, order: (id: string) => number }} PictureOptions
@@ -44,10 +46,11 @@ export class Picture {
     }
     this.nodes[0]?.setAttribute("tabindex", "0");
     this.relabel();
-    this.element.append(drawing);
+    this.more = element("p", { class: "nbx-more nbx-quiet" }, "The graph goes on: drag to move, Fit shows all of it.");
+    this.element.append(drawing, this.more);
     this.listen(drawing);
     this.redraw = oncePerFrame(() => this.applyView());
-    this.watcher = new ResizeObserver(() => (this.moved ? this.applyView() : this.fit()));
+    this.watcher = new ResizeObserver(() => this.settle());
     this.watcher.observe(this.element);
   }
 
@@ -121,8 +124,39 @@ export class Picture {
     if (!this.drawing) return;
     const [x, y, width, height] = this.box;
     this.moved = false;
+    this.whole = true;
     this.view = { x: x + width / 2, y: y + height / 2, scale: Math.max(this.fittingScale(), 0.02) };
     this.applyView();
+  }
+
+  /** The first view: all of the graph where it can be read then, else its beginning. */
+  begin() {
+    if (!this.drawing) return;
+    this.fit();
+    const [width, height] = this.size();
+    const [left, top, wide, high] = this.box;
+    const across = (width - 2 * MARGIN) / wide;
+    const down = (height - 2 * MARGIN) / high;
+    const scale = Math.min(READABLE, Math.max(across, down));
+    if (this.view.scale >= Math.min(TOO_SMALL, scale)) return;
+    this.whole = false;
+    this.view.scale = scale;
+    if (down < across) this.view.y = top + (height / 2 - MARGIN) / scale;
+    else this.view.x = left + (width / 2 - MARGIN) / scale;
+    this.applyView();
+  }
+
+  /** What the reader asked for, and keeps when the room changes. */
+  showAll() {
+    this.asked = true;
+    this.fit();
+  }
+
+  /** After the room changed: stay where the reader moved to, else show again what was shown. */
+  settle() {
+    if (this.moved) this.applyView();
+    else if (this.asked) this.fit();
+    else this.begin();
   }
 
   /** After the same graph was drawn anew, stay where the reader was. @param {Picture} before */
@@ -137,6 +171,7 @@ export class Picture {
     if (!this.view) return;
     const [width, height] = this.size();
     const { x, y, scale } = this.view;
+    this.more.hidden = this.moved || this.whole !== false;
     this.drawing.setAttribute("viewBox", `${x - width / 2 / scale} ${y - height / 2 / scale} ${width / scale} ${height / scale}`);
   }
 
@@ -187,7 +222,7 @@ export class Picture {
     });
     drawing.addEventListener("focusout", () => this.hover(null));
     drawing.addEventListener("keydown", (event) => this.walk(event));
-    drawing.addEventListener("dblclick", (event) => !nodeOf(event.target) && this.fit());
+    drawing.addEventListener("dblclick", (event) => !nodeOf(event.target) && this.showAll());
     // The page keeps its scrolling until the reader has taken hold of the picture or asks for zoom by the usual key.
     this.element.addEventListener(
       "wheel",

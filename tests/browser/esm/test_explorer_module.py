@@ -291,6 +291,17 @@ def test_zoom_by_keys_and_fit(explore):
     assert view_box(page) == whole
 
 
+def test_a_graph_too_tall_to_read_begins_at_its_top_and_fit_shows_all(explore):
+    tall = lesson.lesson_svg(lesson.lesson_graph()).replace('viewBox="0 0 1160 216"', 'viewBox="0 0 1160 9000"')
+    page = explore(svg=tall, width=1100)
+    more = page.locator(".nbx-more")
+    expect(more).to_be_visible()
+    assert abs(view_box(page)[1]) < 40 and view_box(page)[3] < 3000
+    page.get_by_role("button", name="Fit the graph").click()
+    expect(more).to_be_hidden()
+    assert view_box(page)[3] > 9000
+
+
 def test_drag_pans_and_does_not_select(explore):
     page = explore()
     before = view_box(page)

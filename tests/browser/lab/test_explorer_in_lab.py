@@ -167,3 +167,18 @@ def test_in_an_untrusted_notebook_the_cleaned_html_still_shows_the_picture(noteb
     expect(picture(page)).to_be_visible()
     expect(explorer(page)).to_have_count(0)
     assert picture(page).evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_notebook_7_shows_the_explorer_and_its_gradients(lab, browser):
+    (lab.root / "seven.ipynb").write_text((lab.root / "lesson.ipynb").read_text())
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    seven = NotebookPage(lab, context.new_page(), "seven.ipynb", "notebooks").open()
+    cell = "%load_ext nbgrad\nimport nbgrad as torch"
+    lesson = "%%autograd\nw = torch.ones(5, 3, requires_grad=True)\nloss = (torch.ones(5) @ w).sum()"
+    seven.reset(cell, lesson, "loss.backward()").run()
+    expect(seven.page.locator(".nbx .nb-parameter .nb-grad")).to_contain_text("3.87")
+    seven.page.locator(".nbx .nb-parameter").click()
+    expect(seven.page.get_by_test_id("pane-grad").locator("td[data-cell='4,2']")).to_be_visible()
+    expect(picture(seven, 1)).to_be_hidden()
+    assert seven.errors == []
+    context.close()
