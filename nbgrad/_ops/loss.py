@@ -124,8 +124,8 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     input, target = _of_one_size(input, target)
     reduction = choose_reduction(size_average, reduce, reduction)
     if weight is not None:
-        return _weighted(_mse.function(input, target, 0, "none"), weight, reduction)
-    return _mse.function(input, target, 0, reduction)
+        return _weighted(_mse.function(input, target, None, "none"), weight, reduction)
+    return _mse.function(input, target, None, reduction)
 
 
 @facade(**_HERE)

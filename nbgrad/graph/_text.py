@@ -18,7 +18,10 @@ _WIDTHS = {  # in hundredths of the font's size, those of a wide sans serif, so 
 _WIDTH = {c: w / 100 for w, letters in _WIDTHS.items() for c in letters}
 BOLD = 1.11
 
-GLYPHS = {"matmul": "@", "mm": "@", "mv": "@", "bmm": "@", "dot": "@", "add": "+", "sub": "−", "mul": "×", "div": "÷", "true_divide": "÷"}
+GLYPHS = {
+    "matmul": "@", "mm": "@", "mv": "@", "bmm": "@", "dot": "@", "add": "+", "sub": "−", "mul": "×", "div": "÷", "true_divide": "÷",
+    "gt": ">", "lt": "<", "ge": "≥", "le": "≤", "eq": "=", "ne": "≠",
+}  # fmt: skip
 _SHORT = {
     "binary_cross_entropy_with_logits": "bce_with_logits", "binary_cross_entropy": "bce", "scaled_dot_product_attention": "attention",
     "multilabel_soft_margin_loss": "soft_margin_loss", "__getitem__": "[ ]", "__setitem__": "[ ] =",

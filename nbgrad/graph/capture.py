@@ -351,7 +351,7 @@ def _why_cut(op, out, grad_mode):
         return op
     if not grad_mode:
         return "no_grad"
-    return "integer" if out._array.dtype.kind in "biu" else "not differentiable"
+    return {"b": "bool", "i": "integer", "u": "integer"}.get(out._array.dtype.kind, "not differentiable")
 
 
 def _last_made(values, calls):
