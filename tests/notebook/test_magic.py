@@ -188,6 +188,14 @@ def test_names_come_from_paths_into_containers_too(run, shell):
     assert [v.name for v in shell.user_ns["g"].values] == ["params[0]", "params[1]", "z"]
 
 
+def test_every_value_keeps_the_name_it_was_assigned_to(run, shell):
+    run("%%autograd --name g", "h = x * w", "h = h + 1", "def double(t):", "    inner = t * 2", "    return inner", "for _ in range(2):",
+        "    seed = torch.ones(3)", "    h = double(h) + seed")  # fmt: skip
+    made = [shell.user_ns["g"].value(c.outputs[0]).name for c in shell.user_ns["g"].calls]
+    assert made == ["h", "h", "inner", "h", "inner", "h"]
+    assert [v.place.line for v in shell.user_ns["g"].values if v.name == "seed"] == [8, 8]
+
+
 def test_no_grad_and_detach_show_why_nothing_flows(run, shell):
     run("%%autograd --name g", "d = (x * w).detach()", "with torch.no_grad():", "    n = x * 2", "k = d * 2")
     graph = shell.user_ns["g"]
