@@ -105,9 +105,9 @@ def test_lab_does_not_restyle_the_columns(notebook):
     choose(notebook, "t2")
     rows = notebook.page.get_by_test_id("pane-data").locator(".nbx-stats > div")
     expect(rows).to_have_count(8)
-    boxes = rows.evaluate_all(
-        "rows => rows.map(r => [...r.children].map(c => c.getBoundingClientRect()).map(b => [b.left, b.right]))"
-    )
+    measure = "rows => rows.map(r => [...r.children].map(c => c.getBoundingClientRect()).map(b => [b.left, b.right]))"
+    # they have no size before Lab has laid the output out
+    boxes = eventually(lambda: rows.evaluate_all(measure), lambda boxes: all(left < right for row in boxes for left, right in row))
     for (_, end_of_name), (start_of_number, _) in boxes:
         assert end_of_name <= start_of_number
     assert len({round(number[1]) for _, number in boxes}) == 3  # three columns, right-aligned
@@ -154,7 +154,7 @@ def test_without_its_kernel_the_saved_notebook_shows_the_picture(notebook, other
     page.open()  # another kernel: the widget's model is not found
     expect(picture(page)).to_be_visible()
     expect(explorer(page)).to_have_count(0)
-    assert picture(page).evaluate("image => image.complete && image.naturalWidth > 0")
+    eventually(lambda: picture(page).evaluate("image => image.complete && image.naturalWidth > 0"), True)
 
 
 def test_in_an_untrusted_notebook_the_cleaned_html_still_shows_the_picture(notebook, other_page):
@@ -166,7 +166,7 @@ def test_in_an_untrusted_notebook_the_cleaned_html_still_shows_the_picture(noteb
     assert not page.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[0].model.trusted")
     expect(picture(page)).to_be_visible()
     expect(explorer(page)).to_have_count(0)
-    assert picture(page).evaluate("image => image.complete && image.naturalWidth > 0")
+    eventually(lambda: picture(page).evaluate("image => image.complete && image.naturalWidth > 0"), True)
 
 
 def test_notebook_7_shows_the_explorer_and_its_gradients(lab, browser):
