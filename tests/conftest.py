@@ -9,9 +9,10 @@ def pytest_configure(config):
     """With NBGRAD_REQUIRE_TORCH=1 no test may skip for want of PyTorch."""
     if os.environ.get("NBGRAD_REQUIRE_TORCH") == "1":
         try:
+            import expecttest  # noqa: F401  (PyTorch's operator database needs it)
             import torch  # noqa: F401
         except ImportError as error:
-            raise pytest.UsageError(f"NBGRAD_REQUIRE_TORCH=1, but PyTorch cannot be imported: {error}") from None
+            raise pytest.UsageError(f"NBGRAD_REQUIRE_TORCH=1, but PyTorch or what its operator database needs cannot be imported: {error}") from None
 
 
 def pytest_collection_modifyitems(items):
