@@ -28,7 +28,8 @@ _OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic)
 def make_binary(op):
     """The Python operator and the public function of an elementwise operator of two arguments.
 
-    The first takes two arguments and nothing else, leaves strangers to their own methods, and is where the time goes; the second also takes keywords, and stands one frame above it.
+    The first takes two arguments and nothing else, leaves strangers to their own methods, and is where the time goes; the second also takes
+    keywords, and stands one frame above it.
     """
     kernel = op.ufunc or op.kernel
     scalars = op.ufunc is not None

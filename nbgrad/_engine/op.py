@@ -392,14 +392,14 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
 
         @functools.wraps(function)
         def run_composite(*args, **kwargs):
+            if kwargs:
+                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
             mode = state.mode
             place = mode.place
             observer = mode.observer
             if place is None:
                 frame = sys._getframe(1)
                 mode.place = (frame.f_code, frame.f_lasti)
-            if kwargs:
-                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
             if observer is None:
                 try:
                     return function(*args, **kwargs)

@@ -64,13 +64,13 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
 
         @functools.wraps(function)
         def choose(*args, **kwargs):
+            if kwargs:
+                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
             mode = state.mode
             before = mode.place
             if before is None:
                 frame = sys._getframe(1)
                 mode.place = (frame.f_code, frame.f_lasti)
-            if kwargs:
-                kwargs = {(k if k in params else ALIASES.get(k, k)): v for k, v in kwargs.items()}
             try:
                 return function(*args, **kwargs)
             finally:

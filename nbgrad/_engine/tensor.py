@@ -12,7 +12,7 @@ import numpy as np
 
 from . import dtypes, errors
 from .modes import place_of_caller, state
-from .node import gradient_edge, node_of, number_of, storage_of
+from .node import node_of, number_of, storage_of
 from .size import Size, size_of_shape
 
 
