@@ -133,6 +133,7 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
             captured.setdefault(gradient_edge(tensor), []).append(i)
     mode = state.mode
     observer = mode.observer
+    on_tensors = create_graph or any(layer.transforms for layer in observe.layers_of(observer))
     if observer is not None or observe.watchers:
         observer = observe.for_backward(observer, tensors)
     before = mode.grad
@@ -144,7 +145,7 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
         nodes, waiting = _discover(roots)
         if captured is not None:
             nodes = _only_towards(nodes, captured)
-        found = _Pass(nodes, waiting, captured, keep, create_graph, observer, accumulate).run(roots)
+        found = _Pass(nodes, waiting, captured, keep, on_tensors, observer, accumulate).run(roots)
     finally:
         restore_numpy(token)
         mode.grad = before
@@ -202,9 +203,9 @@ def _only_towards(nodes, captured):
 class _Pass:
     """The state of one backward pass: gradients under way, by node."""
 
-    def __init__(self, nodes, waiting, captured, keep, create_graph, observer, accumulate):
+    def __init__(self, nodes, waiting, captured, keep, on_tensors, observer, accumulate):
         self.nodes, self.waiting, self.captured, self.keep = nodes, waiting, captured, keep
-        self.on_tensors, self.observer = create_graph, observer
+        self.on_tensors, self.observer = on_tensors, observer
         self.accumulate = accumulate
         self.buffers = {}  # node -> gradient of its output, or list of them where it has several
         self.owned = set()  # nodes whose buffer nobody else can hold

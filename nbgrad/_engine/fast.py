@@ -63,6 +63,9 @@ def make_binary(op):
             if not isinstance(other, _OPERANDS):
                 return NotImplemented
             return general(op, (self, other, *tail), None, place_of_caller(1))
+        observer = mode.observer
+        if observer is not None:
+            observer.begin(op, (self, other))
         token = quiet_numpy()
         try:
             # NumPy's scalars compute the same five times as fast as its 0-dim arrays
@@ -84,7 +87,6 @@ def make_binary(op):
         else:
             node = out._edge = None
             out._requires_grad = False
-        observer = mode.observer
         if observer is not None:
             observer.op(op, (self, other, *tail) if tail else (self, other), out, node, place_of_caller(1) if node is None else None)
         return out
@@ -142,6 +144,9 @@ def make_unary(op):
             out = kwargs.pop("out", None)
             args = bind(op, () if self is _MISSING else (self,), kwargs)
             return run(op, args, place) if out is None else run_into(op, args, out, place)
+        observer = mode.observer
+        if observer is not None:
+            observer.begin(op, (self,))
         token = quiet_numpy()
         try:
             result = kernel(a)
@@ -159,7 +164,6 @@ def make_unary(op):
         else:
             node = out._edge = None
             out._requires_grad = False
-        observer = mode.observer
         if observer is not None:
             observer.op(op, (self,), out, node, place)
         return out

@@ -39,6 +39,7 @@ def run_in_place(op, args, place):
         _check_allowed(op, self)
     check_writable(self._array)
     if mode.observer is not None:
+        mode.observer.begin(op, args)
         mode.observer.before_in_place(op.name, self)
     plan = op.plan(kinds) if recorded else None
     before = _before(self, keep_elements=recorded and op.params[0] in plan.saved_names)

@@ -14,6 +14,9 @@ from .modes import state
 class Observer:
     """Hears of everything that happens on one thread; override what you need."""
 
+    def begin(self, op, args):
+        """An operator is about to run; `op` or `op_failed` follows, with the calls inside it, if it makes any, between them."""
+
     def op(self, op, args, result, node, place, in_place=False):
         """An operator ran: `op` is its entry (or a name, for the few that are none), `args` are as given in the order of its parameters,
         `result` is a tensor or a tuple of them, `node` what it left for backward or None. `place` may be None where there is a node, which
@@ -57,16 +60,120 @@ class Observer:
         return True
 
 
+class Layer(Observer):
+    """An observer that changes how operators behave for a while, such as forward mode; it stands above whoever observed before.
+
+    Every event goes on to the one `below`. A subclass that overrides an event calls `super()` for that; what it computes itself it computes under
+    `beneath()`, so that it does not hear of its own work. The cost of a layer is paid only while it stands.
+    """
+
+    below = None
+    transforms = False  # whether it gives values a meaning beyond their elements, so that backward must compute with tensors
+    hears_backward = False  # whether it wants the events of backward passes; if not, they go straight to the one below
+
+    @contextlib.contextmanager
+    def beneath(self):
+        """Inside the block operators are heard only by what stands below this layer."""
+        mode = state.mode
+        before = mode.observer
+        mode.observer = self.below
+        try:
+            yield
+        finally:
+            mode.observer = before
+
+    def begin(self, op, args):
+        if self.below is not None:
+            self.below.begin(op, args)
+
+    def op(self, op, args, result, node, place, in_place=False):
+        if self.below is not None:
+            self.below.op(op, args, result, node, place, in_place)
+
+    def made(self, tensor, place):
+        if self.below is not None:
+            self.below.made(tensor, place)
+
+    def op_failed(self, op, args, error, place):
+        if self.below is not None:
+            self.below.op_failed(op, args, error, place)
+
+    def enter(self, kind, name, place):
+        if self.below is not None:
+            self.below.enter(kind, name, place)
+
+    def exit(self):
+        if self.below is not None:
+            self.below.exit()
+
+    def before_in_place(self, op, tensor):
+        if self.below is not None:
+            self.below.before_in_place(op, tensor)
+
+    def backward_start(self, roots):
+        if self.below is not None:
+            self.below.backward_start(roots)
+
+    def backward_end(self):
+        if self.below is not None:
+            self.below.backward_end()
+
+    def node_done(self, node, grads_in, grads_out):
+        if self.below is not None:
+            self.below.node_done(node, grads_in, grads_out)
+
+    def accumulated(self, leaf, grad):
+        if self.below is not None:
+            self.below.accumulated(leaf, grad)
+
+    def freed(self, node):
+        if self.below is not None:
+            self.below.freed(node)
+
+
+def add_layer(layer):
+    """Let a layer stand above whoever observes this thread now."""
+    mode = state.mode
+    layer.below = mode.observer
+    mode.observer = layer
+
+
+def remove_layer(layer):
+    """Take a layer away from this thread, wherever in the pile it stands; one that is not there is no error."""
+    mode = state.mode
+    if mode.observer is layer:
+        mode.observer = layer.below
+        return
+    for above in layers_of(mode.observer):
+        if above.below is layer:
+            above.below = layer.below
+            return
+
+
+def layers_of(observer):
+    """The layers of a pile, from the top."""
+    while isinstance(observer, Layer):
+        yield observer
+        observer = observer.below
+
+
 @contextlib.contextmanager
 def observing(observer):
-    """Send this thread's events to `observer` inside the block; the one installed before hears nothing meanwhile."""
+    """Send this thread's events to `observer` inside the block; the one installed before hears nothing meanwhile.
+
+    Layers stay where they are, and the observer hears through them.
+    """
     mode = state.mode
-    before = mode.observer
-    mode.observer = observer
+    lowest = None
+    for lowest in layers_of(mode.observer):
+        pass
+    holder, name = (mode, "observer") if lowest is None else (lowest, "below")
+    before = getattr(holder, name)
+    setattr(holder, name, observer)
     try:
         yield observer
     finally:
-        mode.observer = before
+        setattr(holder, name, before)
 
 
 # Observers that stay while other cells run, such as open views: each hears of the backward passes, on any thread, for which its `wants(roots)` is
@@ -76,6 +183,8 @@ watchers: list[Observer] = []
 
 def for_backward(observer, roots):
     """Who hears of a backward pass from these tensors: one observer, or None."""
+    while isinstance(observer, Layer) and not observer.hears_backward:
+        observer = observer.below
     hearing = [w for w in tuple(watchers) if w.wants(roots)]
     if observer is not None:
         hearing.append(observer)

@@ -280,6 +280,8 @@ def run(op, args, place):
     arrays, kinds = unwrap(op, args)
     if op.promote:
         promote(op, arrays, kinds)
+    if mode.observer is not None:
+        mode.observer.begin(op, args)
     token = quiet_numpy()
     try:
         result = op.flat_kernel(*arrays)
