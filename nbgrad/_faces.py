@@ -6,19 +6,26 @@ Imported once, by the package.
 from __future__ import annotations
 
 from ._engine.dtypes import get_default_dtype
-from ._engine.node import node_of
+from ._engine.node import history_of, node_of
 from ._engine.tensor import Tensor
 from ._printing import format_tensor, tensor_str
 
 
 def _facts(tensor):
-    edge = tensor._edge
     return {
         "dtype_name": tensor._array.dtype.name,
         "default_dtype_name": get_default_dtype().name,
         "requires_grad": tensor._requires_grad,
-        "grad_fn_name": None if edge is None else node_of(edge).name(),
+        "grad_fn_name": _name_of_history(tensor),
     }
+
+
+def _name_of_history(tensor):
+    try:
+        edge = history_of(tensor)
+    except RuntimeError:  # a view that may not be used any more
+        return "Invalid"
+    return None if edge is None else node_of(edge).name()
 
 
 def tensor_repr(self, *, tensor_contents=None):

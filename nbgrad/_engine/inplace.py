@@ -1,6 +1,6 @@
 """Operators that overwrite their first argument: the twins with an underscore, and those that exist only so (`zero_`, index assignment).
 
-What is supported is exactly what gives right gradients; a change through a view that gradients would have to follow raises, and says so.
+What such a change means for the histories of views is in views.py.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import numpy as np
 
 from . import errors
 from .modes import place_of_caller, state
-from .node import gradient_edge, storage_of
+from .node import STALE, gradient_edge
 from .op import bind, failed, promote, unwrap
 from .plan import NEEDED, NEEDED_TENSORS
 from .quiet import quiet_numpy, restore_numpy
-from .tensor import Tensor, hooks_of, wrap
+from .tensor import Tensor, wrap
+from .views import check_may_change, count_change, move_retained, spread_history, through_base
 from .writing import check_castable, check_writable
 
 
@@ -33,10 +34,10 @@ def run_in_place(op, args, place):
     arrays, kinds = unwrap(op, args)
     # numbers that are no floats have no history, whatever is written over them
     recorded = mode.grad and self._array.dtype.kind in "fc" and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
-    if mode.grad and self._base is not None:
-        _check_view(self)
     if recorded:
-        _check_allowed(op, self)
+        check_may_change(self)
+        if self._requires_grad and op.params[0] not in op.differentiable:
+            raise errors.unsupported(f"gradients through the in-place operator {op.name}", "detach() the tensor first, or compute a new one")
     check_writable(self._array)
     if mode.observer is not None:
         mode.observer.begin(op, args)
@@ -60,12 +61,8 @@ def run_in_place(op, args, place):
         failed(op, args, arrays, error, place)
     finally:
         restore_numpy(token)
-    cell = storage_of(self)
-    cell.version += 1
-    cell.place = place
-    node = None
-    if recorded:
-        node = _record(plan, (before, *args[1:]), self, place)
+    count_change(self, place)
+    node = _record(plan, (before, *args[1:]), self, place) if recorded else None
     if mode.observer is not None:
         mode.observer.op(op, (before, *args[1:]), self, node, place, True)
     return self
@@ -79,59 +76,28 @@ def _before(self, keep_elements):
     return before
 
 
-def _check_view(self):
-    """Raise `RuntimeError` where PyTorch refuses to change a view while recording, whether or not the view itself wants a gradient."""
-    base = self._base
-    if getattr(self, "_made_unrecorded", False) and base._requires_grad:
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous "
-            "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the "
-            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-        )
-    if base._requires_grad and base._edge is None or self._requires_grad and self._edge is None:
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if base._requires_grad and not self._requires_grad:
-        raise errors.unsupported("an in-place change of a view whose base has come to require gradients", "take the view again")
-
-
-def _check_allowed(op, self):
-    if self._base is not None:
-        raise errors.unsupported(
-            f"the in-place operator {op.name} on a view when gradients have to flow through it",
-            "assign through the whole tensor (x[index] = ...), or compute a new tensor",
-        )
-    if self._requires_grad and self._edge is None:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    if self._cell is not None and any(r() is not None for r in self._cell.views):
-        raise errors.unsupported(
-            f"the in-place operator {op.name} on a tensor that has views still in use, when gradients have to flow through it",
-            "make the change before taking the view, or compute a new tensor",
-        )
-    if self._requires_grad and op.params[0] not in op.differentiable:
-        raise errors.unsupported(f"gradients through the in-place operator {op.name}", "detach() the tensor first, or compute a new one")
-    if self._array.dtype.kind != "f":
-        raise RuntimeError(f"result type Float can't be cast to the desired output type {self.dtype.tensor_name}")
-
-
 def _record(plan, args, self, place):
-    """Give the tensor its new history: the node of this change, with the old history behind it."""
-    old_edge = self._edge
+    """Give the tensor, or the base that it is a view of, its new history: the node of this change, with the old history behind it."""
+    base = self._base
+    old_edge = args[0]._edge
     node = plan.record(self, *place, *args)
+    self._by_base = False
     overwritten = [t._cell is self._cell and n not in plan.op.result_names for n, t in zip(plan.saved_names, node.saved)]
     if any(overwritten):  # an argument that shares our memory, as in x.mul_(x): backward must see that it is not what it was
         versions = getattr(node, "versions", None) or (0,) * len(node.saved)
         node.versions = tuple(v - changed for v, changed in zip(versions, overwritten))
-    if self._retains_grad and old_edge is not None:  # what is retained is the gradient of the tensor as it is now
-        hooks = hooks_of(old_edge)
-        keep = next(h for h in hooks if getattr(h, "last", False))
-        hooks.remove(keep)
-        hooks_of(node).append(keep)
+    if base is None:
+        move_retained(self, old_edge)
+        spread_history(self)
+        return node
+    first = plan.op.params[0]
+    node = through_base(self, node, plan.op.differentiable.index(first) if first in plan.op.differentiable else None)
+    self._edge, self._edge_before = STALE, old_edge
+    spread_history(base)
     return node
 
 
 def assign_in_place(self: Tensor, array, place) -> None:
     """Overwrite the elements of a tensor that no gradient follows, and count the change."""
     np.copyto(self._array, array, casting="unsafe")
-    cell = storage_of(self)
-    cell.version += 1
-    cell.place = place
+    count_change(self, place)

@@ -99,6 +99,17 @@ class Port:
         return hash((self.node, self.number))
 
 
+class _Stale:
+    """Stands for the edge of a view whose history has to be made anew, because its memory was changed in place; counts as false."""
+
+    def __bool__(self):
+        return False
+
+
+STALE = _Stale()
+REFRESH = [None]  # what makes it anew, put here by views.py
+
+
 def node_of(edge):
     """The node that an edge leads to."""
     return edge.node if type(edge) is Port else edge
@@ -110,16 +121,27 @@ def number_of(edge) -> int:
 
 
 def gradient_edge(tensor):
-    """The edge by which a tensor that requires a gradient gets it; for a leaf, its accumulator."""
+    """The edge by which a tensor that requires a gradient gets it; for a leaf, its accumulator.
+
+    None for a view that counts as wanting a gradient only because its base does: none will reach it.
+    """
     edge = tensor._edge
     if edge is not None:
-        return edge
+        return REFRESH[0](tensor) if edge is STALE else edge
+    if tensor._by_base:
+        return None
     reference = tensor._accumulator
     accumulator = None if reference is None else reference()
     if accumulator is None:
         accumulator = AccumulateGrad(tensor)
         tensor._accumulator = weakref.ref(accumulator)
     return accumulator
+
+
+def history_of(tensor):
+    """The edge of a tensor, made anew where it is stale; None for a leaf."""
+    edge = tensor._edge
+    return REFRESH[0](tensor) if edge is STALE else edge
 
 
 def storage_of(tensor) -> Storage:

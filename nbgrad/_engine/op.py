@@ -11,19 +11,19 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import weakref
 
 import numpy as np
 
 from . import dtypes, errors
 from .modes import place_of_caller, state
-from .node import Node, storage_of
+from .node import Node
 from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, REQUIRED, TENSOR, TENSORS, Plan, named_by
 from .publish import (  # noqa: F401  (op.py is where declarations look)
     ALIASES, AUGMENTED, FACADES, NAMES, NUMBERS, camel, dress, facade, publish, python_operator, with_inplace_flag,
 )  # fmt: skip
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
+from .views import MULTIPLE, mark_view
 from .writing import into
 
 BASE_TENSOR[0] = Tensor
@@ -294,7 +294,7 @@ def run(op, args, place):
     if op.single:
         out = wrap(result)
         if op.view:
-            _mark_view(out, args[0])
+            mark_view(out, args[0])
         if recorded:
             kind = out._array.dtype.kind
             if kind == "f":
@@ -305,7 +305,7 @@ def run(op, args, place):
         out = tuple(map(wrap, result)) if op.many else op.result_type(*map(wrap, result))
         if op.view:
             for one in out:
-                _mark_view(one, args[0])
+                mark_view(one, args[0], MULTIPLE)
         if recorded:
             types = {t._array.dtype.kind for t in out}
             if "c" in types:
@@ -319,23 +319,6 @@ def run(op, args, place):
 
 def _no_complex():
     return errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
-
-
-def _mark_view(out, source):
-    """Let a result share the version of the tensor whose memory it shares; without elements it counts as sharing."""
-    array, made = source._array, out._array
-    base = made.base
-    shares = made is array or base is not None and (base is array or base is array.base or np.may_share_memory(made, array))
-    if made.size and not shares:
-        return
-    out._base = source if source._base is None else source._base
-    if not state.mode.grad:
-        out._made_unrecorded = True
-    out._cell = cell = storage_of(source)
-    views = cell.views
-    if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
-        views[:] = [r for r in views if r() is not None]
-    views.append(weakref.ref(out))
 
 
 def failed(op, args, arrays, error, place):

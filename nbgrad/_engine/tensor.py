@@ -12,7 +12,7 @@ import numpy as np
 
 from . import dtypes, errors
 from .modes import place_of_caller, state
-from .node import node_of, number_of, storage_of
+from .node import history_of, node_of, number_of, storage_of
 from .size import Size, size_of_shape
 
 
@@ -26,6 +26,8 @@ class Tensor:
     _accumulator = None  # weak reference to the AccumulateGrad of a leaf
     _grad = None
     _base = None  # the tensor that this one is a view of
+    _creation = None  # why a view may not be changed in place (views.py)
+    _by_base = False  # whether it requires a gradient only because its base does
     _retains_grad = False
     _hooks = None  # of a leaf: functions to call with its gradient
 
@@ -153,22 +155,25 @@ class Tensor:
         if requires_grad:
             check_differentiable(self._array.dtype)
         self._requires_grad = requires_grad
+        self._by_base = False
+        if self._cell is not None and self._cell.views:
+            follow_base(self)
         return self
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operator made it. Gradients are kept in `.grad` for leaves."""
-        return self._edge is None
+        return history_of(self) is None
 
     @property
     def grad_fn(self):
         """The node that will carry gradients back through the operator that made it; None for a leaf."""
-        return node_of(self._edge)
+        return node_of(history_of(self))
 
     @property
     def output_nr(self) -> int:
         """Which output of its `grad_fn` it is."""
-        return number_of(self._edge)
+        return number_of(history_of(self))
 
     @property
     def grad(self):
@@ -216,7 +221,7 @@ class Tensor:
         """Keep the gradient of this non-leaf in `.grad` when backward passes it."""
         if not self._requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._edge is None or self._retains_grad:
+        if history_of(self) is None or self._retains_grad:
             return
         reference = weakref.ref(self)
 
@@ -240,7 +245,7 @@ class Tensor:
         """
         if not self._requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._edge is None:
+        if history_of(self) is None:
             hooks = self._hooks
             if hooks is None:
                 hooks = self._hooks = []
@@ -410,6 +415,20 @@ def rebuilt(cls, array, requires_grad):
     out = wrap(array, cls)
     out._requires_grad = requires_grad
     return out
+
+
+def follow_base(base):
+    """Let the views that have no history of their own want a gradient if their base does."""
+    for view in views_of(base):
+        if view._edge is None and (view._by_base or not view._requires_grad):
+            view._requires_grad = view._by_base = base._requires_grad
+
+
+def views_of(base):
+    """The living views of a tensor, those of its views included."""
+    if base._cell is None:
+        return []
+    return [v for v in (r() for r in base._cell.views) if v is not None and v._base is base]
 
 
 def alias(tensor) -> Tensor:

@@ -7,9 +7,9 @@ import functools
 import numpy as np
 
 from . import dtypes
-from .modes import state
-from .node import storage_of
+from .modes import place_of_user, state
 from .tensor import Tensor
+from .views import count_change
 
 
 def into(out, result):
@@ -28,8 +28,7 @@ def into(out, result):
     else:
         check_writable(out._array)
         np.copyto(out._array, result._array, casting="unsafe")
-    cell = storage_of(out)
-    cell.version += 1
+    count_change(out, place_of_user())
     return out
 
 

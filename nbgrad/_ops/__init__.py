@@ -38,6 +38,7 @@ from . import (  # noqa: F401
     special,
     splitting,
     statistics,
+    strided,
 )
 
 # Torch offers these in-place twins as functions too; the others are methods only, and no public name may be one that torch does not have.

@@ -26,7 +26,9 @@ def detach_(self):
     """Cut this tensor off its history; returns it."""
     if self._base is not None:
         raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, "
-                           "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets.")  # fmt: skip
+                           "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called "
+                           "on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+                           "torch/optim/optimizer.py as the solution.")  # fmt: skip
     self._edge = None
     self._requires_grad = False
     self._retains_grad = False

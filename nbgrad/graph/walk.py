@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 
-from .._engine.node import AccumulateGrad, Port, gradient_edge, node_of, number_of
+from .._engine.node import AccumulateGrad, Port, gradient_edge, history_of, node_of, number_of
 from .._engine.tensor import Tensor
 from .capture import formulas_of, name_of
 from .records import Call, Graph, Value
@@ -59,7 +59,7 @@ class _Walk:
     def _nodes(self):
         """All nodes behind the roots, oldest first."""
         seen, found = set(), []
-        stack = [node_of(r._edge) for r in self.roots if r._edge is not None]
+        stack = [node_of(history_of(r)) for r in self.roots if r._edge is not None]
         while stack:
             node = stack.pop()
             if node in seen or type(node) is AccumulateGrad:

@@ -1,0 +1,262 @@
+"""Views and their histories: who is a view of whom, and what becomes of all of them when one is changed in place.
+
+A view and its base share memory and version, and each has a history of its own. A recorded change through a view gives the *base* a new history, the
+node `CopySlices`: outside the view gradients pass, inside they take the way of the operator that wrote there. Every other view of that base is then
+`STALE`: its history is made anew, from that of the base, when somebody needs it. Where a view lies in the memory of its base is a `Window`, taken from
+the two arrays when it is needed, so that making a view costs nothing.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from . import errors
+from .modes import state
+from .node import REFRESH, STALE, Node, gradient_edge, next_sequence, node_of, number_of, raise_freed, storage_of
+from .plan import NEEDED, OTHER
+from .tensor import hooks_of, views_of
+
+# Why a view may not be changed in place while gradients are recorded: what stands in `_creation` of the view, if anything does.
+NO_GRAD, MULTIPLE, CUSTOM, INFERENCE = "no_grad", "multiple", "custom", "inference"
+WINDOW_OPERATORS = {}  # operators that the gradients of views need, put here by _ops/strided.py: `strided`, `take`, `replace`
+
+
+class Window:
+    """Where the elements of a view lie in the memory of its base: both layouts, in bytes from the lowest address of the two."""
+
+    __slots__ = ("size", "base_shape", "base_strides", "base_offset", "base_dtype", "shape", "strides", "offset", "dtype")
+
+    def __init__(self, base, view):
+        low, high = np.lib.array_utils.byte_bounds(base)
+        if view.size:
+            lowest, highest = np.lib.array_utils.byte_bounds(view)
+            low, high = min(low, lowest), max(high, highest)
+        self.size, self.base_offset = high - low, base.ctypes.data - low
+        self.base_shape, self.base_strides, self.base_dtype = base.shape, base.strides, base.dtype
+        self.shape, self.strides, self.dtype = view.shape, view.strides, view.dtype
+        self.offset = view.ctypes.data - low if view.size else 0
+
+    def zeros(self):
+        """New memory for the base, and the view's window on it."""
+        memory = np.zeros(self.size, np.uint8)
+        whole = np.ndarray(self.base_shape, self.base_dtype, memory, self.base_offset, self.base_strides)
+        return whole, np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+
+    def copy(self, array):
+        """A copy of an array of the base's shape that lies as the base does, and the view's window on it."""
+        whole, part = self.zeros()
+        whole[...] = array
+        return whole, part
+
+    def put(self, part):
+        """An array of the base's shape with `part` in the window and zeros elsewhere; where elements of the window share memory they add up."""
+        if overlaps(self.base_shape, self.base_strides, self.base_dtype.itemsize):
+            raise errors.unsupported("gradients through as_strided of a tensor whose elements share memory", "clone() it first")
+        if not overlaps(self.shape, self.strides, self.dtype.itemsize):
+            whole, window = self.zeros()
+            window[...] = part
+            return whole
+        item = self.dtype.itemsize
+        flat = np.zeros(self.size // item, self.base_dtype)
+        np.add.at(flat, _addresses(self.shape, self.strides, self.offset) // item, part)
+        return flat[_addresses(self.base_shape, self.base_strides, self.base_offset) // item]
+
+    def __repr__(self):
+        return f"<window {self.shape} on {self.base_shape}>"
+
+
+def overlaps(shape, strides, itemsize) -> bool:
+    """Whether elements of such an array may share memory among themselves, as after `expand`."""
+    reach = itemsize
+    for stride, n in sorted((abs(s), n) for n, s in zip(shape, strides) if n > 1):
+        if stride < reach:
+            return 0 not in shape
+        reach += stride * (n - 1)
+    return False
+
+
+def _addresses(shape, strides, offset):
+    """Where each element lies, in bytes."""
+    out = np.full(shape, offset)
+    for i, (n, stride) in enumerate(zip(shape, strides)):
+        out += (np.arange(n) * stride).reshape((n,) + (1,) * (len(shape) - i - 1))
+    return out
+
+
+def mark_view(out, source, creation=None):
+    """Make `out` a view of `source`, if it shares its memory; without elements it counts as sharing. `creation` says what forbids to change it."""
+    array, made = source._array, out._array
+    base = made.base
+    shares = made is array or base is not None and (base is array or base is array.base or np.may_share_memory(made, array))
+    if made.size and not shares:
+        return
+    out._base = root = source if source._base is None else source._base
+    if not state.mode.grad:
+        creation = NO_GRAD
+        if root._requires_grad:  # no gradient will flow, but it counts as wanting one
+            out._requires_grad = out._by_base = True
+    creation = creation or source._creation
+    if creation is not None:
+        out._creation = creation
+    out._cell = cell = storage_of(source)
+    views = cell.views
+    if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
+        views[:] = [r for r in views if r() is not None]
+    views.append(weakref.ref(out))
+
+
+def count_change(tensor, place):
+    """Count a change of a tensor's elements, after which the histories of views of the same memory have to be made anew."""
+    cell = storage_of(tensor)
+    cell.version += 1
+    cell.place = place
+    if cell.views:
+        spread_history(tensor if tensor._base is None else tensor._base)
+
+
+def spread_history(base):
+    """Make the histories of all views of a tensor stale, because its own has changed or its elements have."""
+    for view in views_of(base):
+        if view._edge is not STALE and (base._requires_grad or view._edge is not None):
+            view._edge_before, view._edge = view._edge, STALE
+            view._requires_grad = True
+
+
+def check_may_change(tensor):
+    """Raise `RuntimeError` where a recorded change in place is forbidden: of leaves, of their views, and of some views."""
+    base = tensor._base
+    if base is not None:
+        if tensor._creation is not None:
+            raise RuntimeError(_forbidden(tensor, "is being modified inplace"))
+        if tensor._requires_grad and base.is_leaf:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if tensor._requires_grad and tensor.is_leaf:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+_REASONS = {
+    NO_GRAD: "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+    "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+    "tracked).",
+    MULTIPLE: "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified "
+    "inplace. You should replace the inplace operation by an out-of-place one.",
+    CUSTOM: "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace "
+    "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can "
+    "fix this by cloning the output of the custom Function.",
+}
+_REASONS[INFERENCE] = _REASONS[NO_GRAD].replace("no_grad block", "inference_mode block")
+
+
+def _forbidden(view, what):
+    """Why a view that was made in a special way may not be changed; `what` is being done to it."""
+    edge = view._edge or view.__dict__.get("_edge_before")
+    if edge:
+        name = node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
+        return f"Output {number_of(edge)} of {name} is a view and {what}. {_REASONS[view._creation]}"
+    mode = "inference mode" if view._creation == INFERENCE else "no_grad mode"
+    return f"A view was created in {mode} and {what} with grad mode enabled. {_REASONS[view._creation]}"
+
+
+def refresh(view):
+    """Make the history of a stale view anew, from that of its base. Raises `RuntimeError` where that is forbidden."""
+    if view._creation is not None:
+        raise RuntimeError(_forbidden(view, "its base or another view of its base has been modified inplace"))
+    base = view._base
+    place = storage_of(view).place or (None, None)
+    array = view._array
+    window = Window(base._array, array)
+    stride = tuple(s // array.itemsize for s in array.strides)
+    node = WINDOW_OPERATORS["strided"].plan((NEEDED, OTHER, OTHER, OTHER, OTHER)).record(
+        view, *place, base, array.shape, stride, window.offset // array.itemsize, window
+    )  # fmt: skip
+    if not base._requires_grad:  # it has been detached since: a dead end, and no error
+        node.edges = (None,)
+    move_retained(view, view.__dict__.pop("_edge_before", None))
+    return node
+
+
+REFRESH[0] = refresh
+
+
+def move_retained(tensor, old_edge):
+    """After a new history: what `retain_grad` keeps is the gradient of the tensor as it is now."""
+    if tensor._retains_grad and old_edge is not None:
+        hooks = hooks_of(old_edge)
+        keep = next(h for h in hooks if getattr(h, "last", False))
+        hooks.remove(keep)
+        hooks_of(tensor._edge).append(keep)
+
+
+class CopySlices(Node):
+    """A change of part of a tensor, made through a view: gradients outside pass, those inside go through the operator that wrote there."""
+
+    # `saved`: the operator's own node, the window of the view, and which of the edges is that of what was overwritten (None: no gradient of it)
+    __slots__ = ()
+
+
+class _CopySlicesPlan:
+    """How `CopySlices` runs backwards."""
+
+    saved_names = ()
+    gives_up = True
+
+    @staticmethod
+    def backward(node, grad):
+        """Arrays of the gradients, one for each edge."""
+        if node.saved is None:
+            raise_freed(node)
+        inner, window, first = node.saved
+        whole, part = window.copy(grad)
+        grads = list(inner.plan.backward(inner, part.copy()))
+        if first is not None:
+            part[...] = 0 if grads[first] is None else grads[first]
+            grads[first] = whole
+        return tuple(grads)
+
+    @staticmethod
+    def backward_on_tensors(node, grad):
+        """The same by operators."""
+        if node.saved is None:
+            raise_freed(node)
+        inner, window, first = node.saved
+        part = WINDOW_OPERATORS["take"].function(grad, window)
+        grads = list(inner.plan.backward_on_tensors(inner, part))
+        if first is not None:
+            of_old = part * 0 if grads[first] is None else grads[first].expand(window.shape)
+            grads[first] = WINDOW_OPERATORS["replace"].function(grad, of_old, window)
+        return grads
+
+    @staticmethod
+    def saved_value(node, name):
+        """What the operator that wrote through the view has saved under this name."""
+        if node.saved is None:
+            raise_freed(node)
+        return node.saved[0].plan.saved_value(node.saved[0], name)
+
+
+COPY_SLICES = _CopySlicesPlan()
+
+
+def through_base(view, inner, first):
+    """Record a change through a view and give its base the node, which is returned.
+
+    `inner` is the node of the operator, as if the view stood alone, and `first` which of its edges is that of what was overwritten; None if it has
+    none, because no gradient of that is wanted.
+    """
+    base = view._base
+    node = object.__new__(CopySlices)
+    node.plan = COPY_SLICES
+    old_edge = gradient_edge(base) if base._requires_grad else None
+    node.edges = inner.edges if first is None else (*inner.edges[:first], old_edge, *inner.edges[first + 1 :])
+    node.saved = (inner, Window(base._array, view._array), first)
+    node.shape, node.dtype = base._array.shape, base._array.dtype
+    node.code, node.offset = inner.code, inner.offset
+    node.hooks = None
+    node.sequence = next_sequence()
+    base._edge = node
+    base._requires_grad = True
+    base._by_base = False
+    move_retained(base, old_edge)
+    return node

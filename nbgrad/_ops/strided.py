@@ -1,0 +1,124 @@
+"""Views by strides: any window on the memory of a tensor, and the operators that carry gradients into and out of windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._engine import views
+from .._engine.op import composite, plain, primitive
+from .._engine.tensor import Tensor
+from .._engine.views import Window
+
+
+@primitive("_window_take", vjp={"self": lambda grad, window: _window_put(grad, window)}, method=False, namespace=(), node="AsStridedBackward0")
+def _window_take(self, window):
+    """Copy of what a window shows of a tensor that lies in memory as the window's base does."""
+    return window.copy(self)[1].copy()
+
+
+@primitive("_window_put", vjp={"self": lambda grad, window: _window_take(grad, window)}, method=False, namespace=(), node="AsStridedScatterBackward0")
+def _window_put(self, window):
+    """Zeros of the shape of the window's base, with `self` in the window."""
+    return window.put(self)
+
+
+@primitive(
+    "_window_replace",
+    vjp={
+        "self": lambda grad, window, part_shape: _window_replace(grad, _zeros_for(grad, part_shape), window),
+        "part": lambda grad, window: _window_take(grad, window),
+    },
+    method=False, namespace=(), node="AsStridedScatterBackward0",
+)  # fmt: skip
+def _window_replace(self, part, window):
+    """Copy of `self` with `part` in a window."""
+    whole, shown = window.copy(self)
+    shown[...] = part
+    return whole
+
+
+def _zeros_for(grad, shape):
+    return grad.new_zeros(shape) if isinstance(grad, Tensor) else np.zeros(shape, grad.dtype)
+
+
+def _storage_offset(tensor):
+    """How many elements before it the memory of its base begins."""
+    root = tensor if tensor._base is None else tensor._base
+    low = np.lib.array_utils.byte_bounds(root._array)[0]
+    return (tensor._array.ctypes.data - low) // tensor._array.itemsize
+
+
+@plain(method=True, namespace=())
+def storage_offset(self):
+    """How many elements lie before its first one in the memory that it shares with its base."""
+    return _storage_offset(self)
+
+
+@primitive(
+    "_as_strided", vjp={"self": lambda grad, window: _window_put(grad, window)}, view=True, method=False, namespace=(), node="AsStridedBackward0",
+)  # fmt: skip
+def _as_strided(self, size, stride, storage_offset, window):
+    """The view that `as_strided` gives; `window` says the same in bytes."""
+    return _strided_array(self, size, stride, (window.offset - window.base_offset))
+
+
+class _Memory:
+    """A piece of somebody's memory, as NumPy takes it."""
+
+    def __init__(self, array, shape, strides, start):
+        self.owner = array
+        self.__array_interface__ = {
+            "version": 3, "typestr": array.dtype.str, "shape": shape, "strides": strides, "data": (array.ctypes.data + start, not array.flags.writeable),
+        }  # fmt: skip
+
+
+def _strided_array(array, size, stride, start):
+    strides = tuple(s * array.itemsize for s in stride)
+    return np.asarray(_Memory(array, tuple(size), strides, start)).view(array.dtype)
+
+
+def _checked_window(self, size, stride, storage_offset):
+    """The array that these sizes and strides give, if it lies in the tensor's storage; raises torch's `RuntimeError` if not."""
+    if len(size) != len(stride):
+        raise RuntimeError(f"mismatch in length of strides and shape: got {len(stride)} strides for {len(size)} sizes")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
+    if storage_offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {storage_offset}")
+    root = self if self._base is None else self._base
+    low, high = np.lib.array_utils.byte_bounds(root._array)
+    held = high - low if root._array.size else 0
+    item = self._array.itemsize
+    needed = 0 if 0 in size else (storage_offset + sum((n - 1) * s for n, s in zip(size, stride)) + 1) * item
+    if needed > held:
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {storage_offset}, and itemsize {item} requiring a storage "
+            f"size of {needed} are out of bounds for storage of size {held}"
+        )
+    start = storage_offset * item - (self._array.ctypes.data - low) if needed else 0
+    return _strided_array(self._array, size, stride, start)
+
+
+@composite()
+def as_strided(self, size, stride, storage_offset=None):
+    """View of the tensor's memory with these sizes, strides and offset, counted in elements. Raises `RuntimeError` beyond its storage."""
+    size, stride = tuple(size), tuple(stride)
+    offset = _storage_offset(self) if storage_offset is None else storage_offset
+    window = Window(self._array, _checked_window(self, size, stride, offset))
+    return _as_strided.function(self, size, stride, offset, window)
+
+
+@composite()
+def as_strided_scatter(self, src, size, stride, storage_offset=None):
+    """Copy of the tensor with `src` where `as_strided` with these sizes, strides and offset would look."""
+    size, stride = tuple(size), tuple(stride)
+    offset = _storage_offset(self) if storage_offset is None else storage_offset
+    shown = _checked_window(self, size, stride, offset)
+    if src._array.shape != size:
+        raise RuntimeError(f"expected src to have a size equal to the slice of self. src size = {list(src._array.shape)}, slice size = {list(size)}")
+    return _window_replace.function(self, src, Window(self._array, shown))
+
+
+views.WINDOW_OPERATORS.update(strided=_as_strided, take=_window_take, replace=_window_replace)
