@@ -5,6 +5,10 @@ import os
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption("--programs", type=int, default=0, help="how many random programs tests/parity/test_random_programs.py runs")
+
+
 def pytest_configure(config):
     """With NBGRAD_REQUIRE_TORCH=1 no test may skip for want of PyTorch."""
     if os.environ.get("NBGRAD_REQUIRE_TORCH") == "1":

@@ -15,7 +15,7 @@ from .plan import NEEDED, NEEDED_TENSORS
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 from .views import check_may_change, count_change, move_retained, spread_history, through_base
-from .writing import check_castable, check_writable
+from .writing import check_castable, writable
 
 
 def make_in_place(op):
@@ -38,13 +38,12 @@ def run_in_place(op, args, place):
         check_may_change(self)
         if self._requires_grad and op.params[0] not in op.differentiable:
             raise errors.unsupported(f"gradients through the in-place operator {op.name}", "detach() the tensor first, or compute a new one")
-    check_writable(self._array)
+    target = arrays[0] = writable(self._array, op.expanded)
     if mode.observer is not None:
         mode.observer.begin(op, args)
         mode.observer.before_in_place(op.name, self)
     plan = op.plan(kinds) if recorded else None
-    before = _before(self, keep_elements=recorded and op.params[0] in plan.saved_names)
-    target = self._array
+    before = _before(self, recorded, keep_elements=recorded and op.params[0] in plan.saved_names)
     token = quiet_numpy()
     try:
         if op.mutates:
@@ -63,16 +62,17 @@ def run_in_place(op, args, place):
         restore_numpy(token)
     count_change(self, place)
     node = _record(plan, (before, *args[1:]), self, place) if recorded else None
+    spread_history(self)
     if mode.observer is not None:
         mode.observer.op(op, (before, *args[1:]), self, node, place, True)
     return self
 
 
-def _before(self, keep_elements):
+def _before(self, recorded, keep_elements):
     """The tensor as it was, with its old history; a copy where a derivative will ask for the elements that are about to go."""
     before = wrap(self._array.copy() if keep_elements else self._array)
     before._requires_grad = self._requires_grad
-    before._edge = gradient_edge(self) if self._requires_grad else None
+    before._edge = gradient_edge(self) if recorded and self._requires_grad else None
     return before
 
 
@@ -88,12 +88,10 @@ def _record(plan, args, self, place):
         node.versions = tuple(v - changed for v, changed in zip(versions, overwritten))
     if base is None:
         move_retained(self, old_edge)
-        spread_history(self)
         return node
     first = plan.op.params[0]
     node = through_base(self, node, plan.op.differentiable.index(first) if first in plan.op.differentiable else None)
     self._edge, self._edge_before = STALE, old_edge
-    spread_history(base)
     return node
 
 
@@ -101,3 +99,4 @@ def assign_in_place(self: Tensor, array, place) -> None:
     """Overwrite the elements of a tensor that no gradient follows, and count the change."""
     np.copyto(self._array, array, casting="unsafe")
     count_change(self, place)
+    spread_history(self)

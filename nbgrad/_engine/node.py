@@ -163,7 +163,7 @@ def check_versions(node):
     for name, tensor, version in zip(node.plan.saved_names, node.saved, expected):
         if tensor._cell is None or tensor._cell.version == version:
             continue
-        edge = node if name in node.plan.op.result_names else tensor._edge
+        edge = node if name in node.plan.op.result_names else history_of(tensor)
         maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
         raise errors.modified(
             tensor.dtype.tensor_name, tensor._array.shape, number_of(edge), maker, tensor._cell.version, version,

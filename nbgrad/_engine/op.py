@@ -34,7 +34,7 @@ LINEAR, ELEMENTWISE = "linear", "elementwise"
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -59,6 +59,7 @@ class Op:
         self.wraps = wraps and self.params[:2] == ("self", "other")
         self.bools = bools
         self.frees = frees
+        self.expanded = expanded
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -428,7 +429,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
-    wraps=True, bools=True, frees=(),
+    wraps=True, bools=True, frees=(), expanded=False,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -444,6 +445,7 @@ def primitive(
     `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
     `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
     whether operands may be of type bool. `frees`: arguments that are no tensors, but that torch saves as such: backward frees them.
+    `expanded`: whether it may write to memory that several elements share, as after `expand`.
     """
 
     def declare(kernel):
@@ -452,7 +454,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees,
+            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

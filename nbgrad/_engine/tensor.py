@@ -12,7 +12,7 @@ import numpy as np
 
 from . import dtypes, errors
 from .modes import place_of_caller, state
-from .node import history_of, node_of, number_of, storage_of
+from .node import STALE, history_of, node_of, number_of, storage_of
 from .size import Size, size_of_shape
 
 
@@ -27,6 +27,7 @@ class Tensor:
     _grad = None
     _base = None  # the tensor that this one is a view of
     _creation = None  # why a view may not be changed in place (views.py)
+    _version_when_made = 0  # of a view
     _by_base = False  # whether it requires a gradient only because its base does
     _retains_grad = False
     _hooks = None  # of a leaf: functions to call with its gradient
@@ -157,7 +158,7 @@ class Tensor:
         self._requires_grad = requires_grad
         self._by_base = False
         if self._cell is not None and self._cell.views:
-            follow_base(self)
+            follow_base(self if self._base is None else self._base)
         return self
 
     @property
@@ -306,6 +307,8 @@ class Tensor:
         """The same memory as a NumPy array. A tensor that requires a gradient must be detached first, or `force=True` given."""
         if self._requires_grad and state.mode.grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if not self._array.flags.writeable:
+            return shared_memory(self._array)
         return self._array.view()  # an array of its own, whose shape and flags can be set without changing ours
 
     def __array__(self, dtype=None, copy=None):
@@ -374,6 +377,23 @@ def own_gradient(grad):
     return wrap(np.array(grad._array, order="C"))
 
 
+class _Memory:
+    """Memory that NumPy protects because of its strides, without the protection."""
+
+    def __init__(self, array):
+        self.array = array
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+
+
+def shared_memory(array):
+    """An array on the same memory that may be written, also where NumPy made it read-only because elements share places; else the array itself."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return np.asarray(_Memory(array)) if owner.flags.writeable else array
+
+
 class HookHandle:
     """What registering a hook returns; `remove()` takes the hook away again."""
 
@@ -420,8 +440,12 @@ def rebuilt(cls, array, requires_grad):
 def follow_base(base):
     """Let the views that have no history of their own want a gradient if their base does."""
     for view in views_of(base):
+        if view._edge is STALE and not base._requires_grad and view.__dict__.get("_edge_before") is None:
+            view._edge = None  # it had no history and needs none
         if view._edge is None and (view._by_base or not view._requires_grad):
             view._requires_grad = view._by_base = base._requires_grad
+            if base._requires_grad and base._cell.version != view._version_when_made:
+                view._edge = STALE
 
 
 def views_of(base):

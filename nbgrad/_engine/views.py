@@ -16,7 +16,7 @@ from . import errors
 from .modes import state
 from .node import REFRESH, STALE, Node, gradient_edge, next_sequence, node_of, number_of, raise_freed, storage_of
 from .plan import NEEDED, OTHER
-from .tensor import hooks_of, views_of
+from .tensor import hooks_of
 
 # Why a view may not be changed in place while gradients are recorded: what stands in `_creation` of the view, if anything does.
 NO_GRAD, MULTIPLE, CUSTOM, INFERENCE = "no_grad", "multiple", "custom", "inference"
@@ -101,6 +101,8 @@ def mark_view(out, source, creation=None):
     if creation is not None:
         out._creation = creation
     out._cell = cell = storage_of(source)
+    if cell.version:
+        out._version_when_made = cell.version
     views = cell.views
     if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
         views[:] = [r for r in views if r() is not None]
@@ -108,18 +110,17 @@ def mark_view(out, source, creation=None):
 
 
 def count_change(tensor, place):
-    """Count a change of a tensor's elements, after which the histories of views of the same memory have to be made anew."""
+    """Count a change of a tensor's elements; `spread_history` follows once its own history is right."""
     cell = storage_of(tensor)
     cell.version += 1
     cell.place = place
-    if cell.views:
-        spread_history(tensor if tensor._base is None else tensor._base)
 
 
-def spread_history(base):
-    """Make the histories of all views of a tensor stale, because its own has changed or its elements have."""
-    for view in views_of(base):
-        if view._edge is not STALE and (base._requires_grad or view._edge is not None):
+def spread_history(tensor):
+    """Make the histories of all views of the same memory stale, because its elements have changed."""
+    for reference in tensor._cell.views:
+        view = reference()
+        if view is not None and view._edge is not STALE and (view._edge is not None or view._base._requires_grad):
             view._edge_before, view._edge = view._edge, STALE
             view._requires_grad = True
 
@@ -136,27 +137,35 @@ def check_may_change(tensor):
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
+_AMBIGUOUS = (
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
+    "either both inside the {} block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+)
+_MODES = {NO_GRAD: ("no_grad", " with grad mode enabled"), INFERENCE: ("inference", " in normal mode")}
 _REASONS = {
-    NO_GRAD: "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
-    "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
-    "tracked).",
+    NO_GRAD: _AMBIGUOUS.format("no_grad"),
+    INFERENCE: _AMBIGUOUS.format("inference_mode"),
     MULTIPLE: "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified "
     "inplace. You should replace the inplace operation by an out-of-place one.",
     CUSTOM: "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace "
     "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can "
     "fix this by cloning the output of the custom Function.",
 }
-_REASONS[INFERENCE] = _REASONS[NO_GRAD].replace("no_grad block", "inference_mode block")
 
 
 def _forbidden(view, what):
     """Why a view that was made in a special way may not be changed; `what` is being done to it."""
     edge = view._edge or view.__dict__.get("_edge_before")
+    mode, says = _MODES.get(view._creation, _MODES[NO_GRAD])
     if edge:
         name = node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
-        return f"Output {number_of(edge)} of {name} is a view and {what}. {_REASONS[view._creation]}"
-    mode = "inference mode" if view._creation == INFERENCE else "no_grad mode"
-    return f"A view was created in {mode} and {what} with grad mode enabled. {_REASONS[view._creation]}"
+        subject = f"Output {number_of(edge)} of {name} is a view"
+        if view._creation not in _MODES:
+            return f"{subject} and {what}. {_REASONS[view._creation]}"
+        subject += f" of a view which was created in {mode} mode"
+    else:
+        subject = f"A view was created in {mode} mode"
+    return f"{subject} and {what}{says}. {_REASONS[view._creation]}"
 
 
 def refresh(view):

@@ -8,8 +8,8 @@ import numpy as np
 
 from . import dtypes
 from .modes import place_of_user, state
-from .tensor import Tensor
-from .views import count_change
+from .tensor import Tensor, shared_memory
+from .views import count_change, spread_history
 
 
 def into(out, result):
@@ -26,9 +26,9 @@ def into(out, result):
     if out._array.shape != result._array.shape:
         out._array = result._array.astype(out._array.dtype)
     else:
-        check_writable(out._array)
-        np.copyto(out._array, result._array, casting="unsafe")
+        np.copyto(writable(out._array), result._array, casting="unsafe")
     count_change(out, place_of_user())
+    spread_history(out)
     return out
 
 
@@ -43,14 +43,26 @@ def writes_out(function):
     return under
 
 
-def check_writable(array):
-    """Raise `RuntimeError` for memory that cannot be written element by element."""
+def writable(array, expanded=False):
+    """The array, or one on the same memory that can be written, if `expanded` memory may be written at all.
+
+    Raises torch's `RuntimeError` where several elements share a place in memory, and where the memory is somebody's read-only array.
+    """
     if array.flags.writeable:
-        return
-    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+        return array
+    shared = shared_memory(array)
+    if shared is array:
+        raise RuntimeError("this tensor stands on a NumPy array that is read-only; clone() it before performing the operation")
+    if not expanded:
+        check_unshared(array)
+    return shared
+
+
+def check_unshared(array):
+    """Raise torch's `RuntimeError` for memory of which several elements share a place, as after `expand`."""
+    if array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
                            "Please clone() the tensor before performing the operation.")  # fmt: skip
-    raise RuntimeError("this tensor stands on a NumPy array that is read-only; clone() it before performing the operation")
 
 
 def check_castable(source, target):

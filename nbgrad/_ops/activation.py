@@ -11,6 +11,7 @@ from .._engine.op import facade, primitive
 from .._engine.tensor import Tensor, check_dim
 from .._engine.writing import writes_out
 from .choice import clamp_min, select, where
+from .conversion import _nothing
 from .elementary import exp, sigmoid, tanh
 from .reduction import sum
 from .special import erf
@@ -32,12 +33,18 @@ def relu(self):
 
 
 @primitive(
-    vjp={"grad_output": lambda grad, self, threshold: _threshold_backward(grad, self, threshold)}, method=False, namespace=(),
-    node="ThresholdBackwardBackward0",
+    vjp={"grad_output": lambda grad, self, threshold: _threshold_backward(grad, self, threshold), "self": lambda grad: _nothing(grad)},
+    method=False, namespace=(), node="ThresholdBackwardBackward0",
 )  # fmt: skip
 def _threshold_backward(grad_output, self, threshold):
     """The gradient where `self` is above the threshold or nan."""
     return select(~(self <= threshold), grad_output, grad_output.dtype.type(0))
+
+
+@primitive(vjp={"slope": lambda grad: grad, "self": lambda grad: _nothing(grad)}, method=False, namespace=())
+def _piecewise(slope, self):
+    """The gradient of a function made of straight pieces: it depends on `self`, but a further derivative is zero."""
+    return slope
 
 
 @primitive(
@@ -53,7 +60,7 @@ def threshold(self, threshold, value):
 
 
 @primitive(
-    vjp={"self": lambda grad, self, min_val, max_val: where((self <= min_val) | (self >= max_val), 0, grad)}, **_ONE, namespace=_F, method=False,
+    vjp={"self": lambda grad, self, min_val, max_val: _piecewise(where((self <= min_val) | (self >= max_val), 0, grad), self)}, **_ONE, namespace=_F, method=False,
     inplace_flag=True,
 )  # fmt: skip
 def hardtanh(self, min_val=-1.0, max_val=1.0):
@@ -83,7 +90,7 @@ relu6 = _facade_with_flag(hardtanh, 0.0, 6.0, says="Bring elements between 0 and
 
 
 @primitive(
-    vjp={"self": lambda grad, self, negative_slope: where(self > 0, grad, grad * negative_slope)}, **_ONE, namespace=_F, method=False, inplace_flag=True,
+    vjp={"self": lambda grad, self, negative_slope: _piecewise(where(self > 0, grad, grad * negative_slope), self)}, **_ONE, namespace=_F, method=False, inplace_flag=True,
 )  # fmt: skip
 def leaky_relu(self, negative_slope=0.01):
     """Multiply negative elements by `negative_slope`."""
@@ -202,7 +209,7 @@ def tanhshrink(input):
 
 
 @primitive(
-    vjp={"self": lambda grad, self: where((self > -3) & (self < 3), grad / 6, 0)}, **_ONE, namespace=_F, method=False, inplace_flag=True
+    vjp={"self": lambda grad, self: _piecewise(where((self > -3) & (self < 3), grad / 6, 0), self)}, **_ONE, namespace=_F, method=False, inplace_flag=True
 )
 def hardsigmoid(self):
     """Give `x / 6 + 1/2`, cut off at 0 and 1."""
@@ -218,13 +225,13 @@ def hardswish(self):
     return self * np.clip(self + 3, 0, 6) / self.dtype.type(6)
 
 
-@primitive(vjp={"self": lambda grad, self, lambd: where((self >= -lambd) & (self <= lambd), 0, grad)}, namespace=_BOTH)
+@primitive(vjp={"self": lambda grad, self, lambd: _piecewise(where((self >= -lambd) & (self <= lambd), 0, grad), self)}, namespace=_BOTH)
 def hardshrink(self, lambd=0.5):
     """Replace elements between `-lambd` and `lambd` by 0."""
     return np.where((self >= -lambd) & (self <= lambd), self.dtype.type(0), self)
 
 
-@primitive(vjp={"self": lambda grad, self, lambd: where((self >= -lambd) & (self <= lambd), 0, grad)}, namespace=_F, method=False)
+@primitive(vjp={"self": lambda grad, self, lambd: _piecewise(where((self >= -lambd) & (self <= lambd), 0, grad), self)}, namespace=_F, method=False)
 def softshrink(self, lambd=0.5):
     """Move elements towards 0 by `lambd`, and no further than 0."""
     if lambd < 0:

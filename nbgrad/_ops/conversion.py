@@ -7,7 +7,8 @@ import numpy as np
 from .._engine import dtypes, errors
 from .._engine.modes import place_of_caller, state
 from .._engine.op import NAMES, composite, primitive
-from .._engine.tensor import Tensor, alias
+from .._engine.tensor import Tensor, alias, follow_base
+from .._engine.writing import check_unshared
 from .creation import check_options
 
 
@@ -31,8 +32,8 @@ def detach_(self):
                            "torch/optim/optimizer.py as the solution.")  # fmt: skip
     self._edge = None
     self._requires_grad = False
-    self._retains_grad = False
     self._accumulator = None
+    follow_base(self)
     return self
 
 
@@ -155,11 +156,15 @@ Tensor.cuda = _cuda
 
 
 @primitive(
-    "copy_", vjp={"self": lambda grad: _nothing(grad), "other": lambda grad: grad}, mutates=True, namespace=(), node="CopyBackwards",
+    "copy_", vjp={"self": lambda grad: _nothing(grad), "other": lambda grad: grad}, mutates=True, expanded=True, namespace=(),
+    node="CopyBackwards",
 )  # fmt: skip
 def copy_(self, other, non_blocking=False):
     """Overwrite the elements with those of `other`, broadcast and converted; returns the tensor."""
     _check_source(self, other)
+    if isinstance(other, np.ndarray) and other.shape == self.shape and other.strides == self.strides and other.ctypes.data == self.ctypes.data:
+        return  # onto itself
+    check_unshared(self)
     np.copyto(self, other.real if np.iscomplexobj(other) and self.dtype.kind not in "cb" else other, casting="unsafe")
 
 
@@ -217,13 +222,13 @@ def fill(self, value):
     return out
 
 
-@primitive("fill_", vjp=_fill_formulas(), node=_fill_node(2), mutates=True, namespace=("",))
+@primitive("fill_", vjp=_fill_formulas(), node=_fill_node(2), mutates=True, expanded=True, namespace=("",))
 def fill_(self, value):
     """Set every element to `value`, a number or a 0-dim tensor; returns the tensor."""
     self[...] = _filled_value(self, value)
 
 
-@primitive("zero_", vjp={"self": lambda grad: _nothing(grad)}, mutates=True, namespace=("",), node="ZeroBackward0")
+@primitive("zero_", vjp={"self": lambda grad: _nothing(grad)}, mutates=True, expanded=True, namespace=("",), node="ZeroBackward0")
 def zero_(self):
     """Set every element to zero; returns the tensor."""
     self[...] = 0

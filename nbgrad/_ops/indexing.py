@@ -12,11 +12,14 @@ import warnings
 
 import numpy as np
 
+from .._engine import errors
 from .._engine.dtypes import of_array
 from .._engine.modes import state
 from .._engine.op import composite, primitive
 from .._engine.tensor import Tensor
-from .conversion import checked_number
+from .._engine.views import overlaps
+from .._engine.writing import check_unshared
+from .conversion import checked_number, copy_, fill_
 from .from_data import array_from
 from .gathering import add_rows
 from .selection import select, slice_
@@ -235,17 +238,22 @@ def getitem(self, given):
             raise IndexError(f"index {given} is out of bounds for dimension 0 with size {shape[0]}")
         return select.function(self, 0, given)
     steps, indices = steps_of(shape, given)
-    out = self
-    for step in steps:
-        if step[0] == "select":
-            out = select.function(out, step[1], step[2])
-        elif step[0] == "slice":
-            out = slice_.function(out, *step[1:])
-        else:
-            out = unsqueeze.function(out, step[1])
+    out = _part(self, steps)
     if indices:
         return index.function(out, indices)
     return _alias.function(out) if out is self else out
+
+
+def _part(self, steps):
+    """The view of a tensor that the steps of an index say."""
+    for step in steps:
+        if step[0] == "select":
+            self = select.function(self, step[1], step[2])
+        elif step[0] == "slice":
+            self = slice_.function(self, *step[1:])
+        else:
+            self = unsqueeze.function(self, step[1])
+    return self
 
 
 def window(array, steps):
@@ -266,7 +274,9 @@ def window(array, steps):
 def _set_node(self, steps, indices, value):
     if indices:
         return "CopySlices" if steps else "IndexPutBackward0"
-    return "CopyBackwards" if _whole(steps) else "CopySlices"
+    if not _whole(self._array.shape, steps):
+        return "CopySlices"
+    return "CopyBackwards" if isinstance(value, Tensor) and value._array.ndim or not self._array.ndim else "FillBackward3"
 
 
 @primitive(
@@ -275,13 +285,15 @@ def _set_node(self, steps, indices, value):
         "self": lambda grad, steps, indices: _cleared(grad, steps, indices),
         "value": lambda grad, steps, indices: _taken(grad, steps, indices),
     },
-    mutates=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"),
+    mutates=True, expanded=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"),
 )  # fmt: skip
 def _setitem_(self, steps, indices, value):
     """Overwrite the elements that an index says."""
     place = window(self, steps)
     key = _checked(place, indices) if indices else ...
     if isinstance(value, np.ndarray):
+        if value.ndim and not indices and not _same_memory(place, value):
+            check_unshared(place)
         if value.dtype.kind == "c" and self.dtype.kind not in "cb":
             value = value.real
         target = (place[key] if indices else place).shape
@@ -296,6 +308,10 @@ def _setitem_(self, steps, indices, value):
     else:
         value = checked_number(self.dtype, value)
     place[key] = value
+
+
+def _same_memory(a, b):
+    return a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
 
 
 def _raise_for_types(self, values):
@@ -352,9 +368,9 @@ def _put_back(self, shape, steps, indices):
     return out
 
 
-def _whole(steps):
+def _whole(shape, steps):
     """Whether these steps lead to the tensor itself."""
-    return all(s[0] == "slice" and s[2:] == (None, None, 1) for s in steps)
+    return all(s[0] == "slice" and s[2] in (None, 0) and (s[3] is None or s[3] >= shape[s[1]]) and s[4] == 1 for s in steps)
 
 
 @composite("__setitem__", namespace=())
@@ -363,9 +379,15 @@ def setitem(self, given, value):
     if not isinstance(value, (Tensor, bool, int, float, complex, np.generic)):
         raise TypeError(f"can't assign a {_name_of(value)} to a torch.{self.dtype.tensor_name}Tensor")
     steps, indices = steps_of(self._array.shape, given)
-    if self._requires_grad and self._edge is None and state.mode.grad and not _whole(steps):
+    if self._requires_grad and self._edge is None and state.mode.grad and not _whole(self._array.shape, steps):
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    _setitem_.function(self, tuple(steps), indices, value.item() if isinstance(value, np.generic) else value)
+    value = value.item() if isinstance(value, np.generic) else value
+    if self._base is not None and (self._requires_grad or isinstance(value, Tensor) and value._requires_grad) and state.mode.grad:
+        if overlaps(self._array.shape, self._array.strides, self._array.itemsize):  # an element written here is written elsewhere too
+            if indices:
+                raise errors.unsupported("gradients through an indexed assignment to a tensor whose elements share memory", "clone() it first")
+            return (copy_ if isinstance(value, Tensor) and value._array.ndim else fill_)(_part(self, steps), value)
+    _setitem_.function(self, tuple(steps), indices, value)
 
 
 def _name_of(value):
@@ -398,7 +420,7 @@ def _arrays_of(indices):
         "self": lambda grad, indices, accumulate: grad if accumulate else _cleared(grad, (), indices),
         "values": lambda grad, indices: index(grad, indices),
     },
-    method=False, namespace=(), in_place=True, node="IndexPutBackward0",
+    method=False, namespace=(), in_place=True, expanded=True, node="IndexPutBackward0",
 )  # fmt: skip
 def _index_put(self, indices, values, accumulate):
     """Copy with elements overwritten, or added to, at these indices."""

@@ -89,7 +89,7 @@ def cat(tensors, dim=0):
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {d}. Expected size {n} but got size {m} for tensor number {i} in the list."
                 )
-    return np.concatenate([t for _, t in full], axis=d, dtype=kind, casting="unsafe")
+    return np.ascontiguousarray(np.concatenate([t for _, t in full], axis=d, dtype=kind, casting="unsafe"))
 
 
 @composite(method=False)
@@ -135,7 +135,7 @@ def stack(tensors, dim=0):
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}")
     (d,) = dims_of(dim, len(shape) + 1)
     lead = (slice(None),) * d + (None,)
-    return np.concatenate([t[lead] for t in tensors], axis=d, dtype=common_type(tensors), casting="unsafe")
+    return np.ascontiguousarray(np.concatenate([t[lead] for t in tensors], axis=d, dtype=common_type(tensors), casting="unsafe"))
 
 
 def _stacked(name, doc, join):

@@ -271,9 +271,9 @@ def _power_by_base(grad, self, exponent):
 def _power_by_exponent(grad, base, exponent, result):
     if is_number(base):
         if base == 0:
-            return where(exponent >= 0, 0.0, grad * (result * -math.inf))
+            return grad * where(exponent >= 0, 0.0, result * -math.inf)
         return grad * (result * (math.log(base) if base > 0 else math.nan))
-    return where((base == 0) & (exponent >= 0), 0.0, grad * (result * log(base)))
+    return grad * where((base == 0) & (exponent >= 0), 0.0, result * log(base))
 
 
 @facade()

@@ -99,15 +99,23 @@ def _unsafe_view(self, size):
     return _reshaped(self, size)
 
 
+@primitive(vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}, view=True, method=False, namespace=())
+def _reshape_alias(self, size):
+    """Give memory with gaps another shape, where that needs no copy."""
+    return _reshaped(self, size)
+
+
 @composite()
 def reshape(self, *sizes, shape=None):
     """Give the elements, row by row, another shape, without copying where that can be; one size may be -1."""
     size = shape if shape is not None else sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     size = _whole("reshape", size)
     array = self._array
-    if not array.flags.c_contiguous and array.size and not np.may_share_memory(_reshaped(array, size), array):
-        return _unsafe_view(_clone(self), size)
-    return view.function(self, size)
+    if array.flags.c_contiguous or not array.size:
+        return view.function(self, size)
+    if np.may_share_memory(_reshaped(array, size), array):
+        return _reshape_alias.function(self, size)
+    return _unsafe_view(_clone(self), size)
 
 
 def _clone(self):

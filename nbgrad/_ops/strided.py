@@ -6,7 +6,7 @@ import numpy as np
 
 from .._engine import views
 from .._engine.op import composite, plain, primitive
-from .._engine.tensor import Tensor
+from .._engine.tensor import Tensor, shared_memory
 from .._engine.views import Window
 
 
@@ -74,7 +74,7 @@ class _Memory:
 
 def _strided_array(array, size, stride, start):
     strides = tuple(s * array.itemsize for s in stride)
-    return np.asarray(_Memory(array, tuple(size), strides, start)).view(array.dtype)
+    return np.asarray(_Memory(shared_memory(array), tuple(size), strides, start)).view(array.dtype)
 
 
 def _checked_window(self, size, stride, storage_offset):
