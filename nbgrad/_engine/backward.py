@@ -413,6 +413,8 @@ def fit_tensor(g, shape, numpy_dtype):
             g = g.expand(shape)
         else:
             g = g.sum_to_size(shape)
+    if g._array.dtype.kind == "c" and numpy_dtype.kind != "c":
+        g = g.real
     if g._array.dtype != numpy_dtype:
         from .dtypes import of_array
 

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 
+from .dtypes import complex64, complex128
 from .modes import place_of_caller, state
 from .op import bind, failed, number, run, run_into
 from .plan import DEFAULT, NEEDED, OTHER, TENSOR
@@ -20,6 +21,7 @@ _ndarray = np.ndarray
 _asarray = np.asarray
 _new = object.__new__
 _frame = sys._getframe
+_COMPLEX128, _COMPLEX64 = complex128.numpy, complex64.numpy
 _REAL = frozenset((float, int))
 _MISSING = object()
 _OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic)
@@ -35,13 +37,14 @@ def make_binary(op):
     scalars = op.ufunc is not None
     differentiable = bool(op.vjp)
     floats_only = op.promote == "float"
-    records = [None] * 6  # by which of the two need gradients (1, 2), and whether `other` is a number (4)
+    records = [None] * 12  # by which of the two need gradients (1, 2), whether `other` is a number (4), and whether both are complex (8)
     tail = tuple(op.defaults[2:])
 
     def record_for(key):
         first = NEEDED if key & 1 else TENSOR
         second = OTHER if key & 4 else NEEDED if key & 2 else TENSOR
-        found = records[key] = op.plan((first, second, *(DEFAULT for _ in tail))).record
+        kinds = (first, second, *(DEFAULT for _ in tail))
+        found = records[key] = (op.complex_plan(kinds) if key & 8 else op.plan(kinds)).record
         return found
 
     def operator(self, other):
@@ -78,6 +81,8 @@ def make_binary(op):
         out._array = result if type(result) is _ndarray else _asarray(result)
         out._cell = None
         if key & 3 and mode.grad and differentiable:
+            if kind is _COMPLEX128 or kind is _COMPLEX64:
+                key |= 8
             record = records[key] or record_for(key)
             if mode.place is None:
                 frame = _frame(1)
@@ -159,8 +164,8 @@ def make_unary(op):
         out._cell = None
         if self._requires_grad and mode.grad and op.vjp:
             if not records:
-                records.append(op.plan((NEEDED,)).record)
-            node = records[0](out, *place, self)
+                records.extend((op.plan((NEEDED,)).record, op.complex_plan((NEEDED,)).record))
+            node = records[kind is _COMPLEX128 or kind is _COMPLEX64](out, *place, self)
         else:
             node = out._edge = None
             out._requires_grad = False

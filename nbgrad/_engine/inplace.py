@@ -42,7 +42,7 @@ def run_in_place(op, args, place):
     if mode.observer is not None:
         mode.observer.begin(op, args)
         mode.observer.before_in_place(op.name, self)
-    plan = op.plan(kinds) if recorded else None
+    plan = (op.complex_plan if self._array.dtype.kind == "c" else op.plan)(kinds) if recorded else None
     before = _before(self, recorded, keep_elements=recorded and op.params[0] in plan.saved_names)
     token = quiet_numpy()
     try:

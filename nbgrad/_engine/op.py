@@ -34,7 +34,7 @@ LINEAR, ELEMENTWISE = "linear", "elementwise"
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded, analytic):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -60,6 +60,7 @@ class Op:
         self.bools = bools
         self.frees = frees
         self.expanded = expanded
+        self.analytic = analytic
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -91,6 +92,16 @@ class Op:
         found = self.plans.get(kinds)
         if found is None:
             found = self.plans[kinds] = Plan(self, kinds)
+        return found
+
+    def complex_plan(self, kinds) -> Plan:
+        """The plan for a complex result of arguments of these kinds."""
+        if not self.analytic:
+            return self.plan(kinds)
+        key = (*kinds, "complex")
+        found = self.plans.get(key)
+        if found is None:
+            found = self.plans[key] = Plan(self, kinds, conjugated=True)
         return found
 
     @functools.cached_property
@@ -301,7 +312,7 @@ def run(op, args, place):
             if kind == "f":
                 node = op.plan(kinds).record(out, *place, *args)
             elif kind == "c":
-                raise _no_complex()
+                node = op.complex_plan(kinds).record(out, *place, *args)
     else:
         out = tuple(map(wrap, result)) if op.many else op.result_type(*map(wrap, result))
         if op.view:
@@ -310,16 +321,12 @@ def run(op, args, place):
         if recorded:
             types = {t._array.dtype.kind for t in out}
             if "c" in types:
-                raise _no_complex()
-            if "f" in types:
+                node = op.complex_plan(kinds).record(out, *place, *args)
+            elif "f" in types:
                 node = op.plan(kinds).record(out, *place, *args)
     if mode.observer is not None:
         mode.observer.op(op, args, out, node, place)
     return out
-
-
-def _no_complex():
-    return errors.unsupported("gradients through complex tensors", "compute with real and imaginary parts, or detach() first")
 
 
 def failed(op, args, arrays, error, place):
@@ -429,7 +436,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
-    wraps=True, bools=True, frees=(), expanded=False,
+    wraps=True, bools=True, frees=(), expanded=False, analytic=True,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -446,6 +453,7 @@ def primitive(
     `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
     whether operands may be of type bool. `frees`: arguments that are no tensors, but that torch saves as such: backward frees them.
     `expanded`: whether it may write to memory that several elements share, as after `expand`.
+    `analytic`: whether, taking complex numbers, it is an analytic function of its arguments; if not, its formulas hold for complex numbers as written.
     """
 
     def declare(kernel):
@@ -454,7 +462,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded,
+            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

@@ -3,6 +3,10 @@
 A plan is made once, from the formulas of the operator's entry, and cached. What a formula names is what is saved; what no needed formula
 names is not kept. Its `record` and `backward` are compiled from a few lines of generated text, because the loop over names would cost more than
 the arithmetic on small tensors.
+
+Gradients of complex numbers follow the convention of conjugate Wirtinger derivatives: what flows is dL/da + i dL/db for a number a + ib. A formula is
+written as for real numbers; of an operator that is analytic it then gives the transposed Jacobian where the conjugate transposed one is wanted, so
+the plan for complex results conjugates what comes in and what goes out. An entry that is not analytic says so, and its formula is used as it stands.
 """
 
 from __future__ import annotations
@@ -25,9 +29,10 @@ def named_by(formula) -> tuple[str, ...]:
 class Plan:
     """How one operator, called with one combination of kinds of arguments, is remembered and run backwards."""
 
-    def __init__(self, op, kinds):
+    def __init__(self, op, kinds, conjugated=False):
         self.op = op
         self.kinds = kinds
+        self.conjugated = conjugated
         kind_of = dict(zip(op.params, kinds))
         self.formulas = []  # (names of inputs it is for, formula, names it asks for), those that are needed
         for inputs, formula in op.vjp.items():
@@ -49,7 +54,7 @@ class Plan:
         namespace = {
             "gradient_edge": gradient_edge, "versions_of": versions_of, "check_versions": check_versions, "raise_freed": raise_freed,
             "copy_of": copy_of, "shape_of": shape_of, "new": object.__new__, "next_sequence": next_sequence, "plan": self,
-            "class_of_node": op.class_of_node, "Port": Port, "name_of_node": op.node, "outputs_of": outputs_of, "gradients_of": gradients_of,
+            "conjugate": conjugate, "class_of_node": op.class_of_node, "Port": Port, "name_of_node": op.node, "outputs_of": outputs_of, "gradients_of": gradients_of,
         }  # fmt: skip
         args = ", ".join(op.params)
         edges = []
@@ -101,6 +106,8 @@ class Plan:
         if op.ufunc is None and not op.outputs and not op.many:  # arithmetic on 0-dim arrays gives scalars, which kernels do not take
             lines.append("    if type(grad) is not ndarray: grad = asarray(grad)")
         namespace |= {"ndarray": np.ndarray, "asarray": np.asarray}
+        if self.conjugated:
+            lines.append("    grad = conjugate(grad)")
         if op.many:
             lines.append("    grads = gradients_of(node, grad, np_zeros)")
             namespace["np_zeros"] = np.zeros
@@ -140,7 +147,8 @@ class Plan:
                 raise AssertionError(f"{op.name}: a list of tensors without gradients beside a tensor with one needs its own plan")
             else:
                 parts.append("None")
-        lines.append(f"    return ({', '.join(parts)},)")
+        returned = f"({', '.join(parts)},)"
+        lines.append(f"    return tuple(map(conjugate, {returned}))" if self.conjugated else f"    return {returned}")
         exec(compile("\n".join(lines), f"<plan of {op.name}>", "exec"), namespace)
         self.record, self.backward = namespace["record"], namespace["backward"]
 
@@ -150,6 +158,8 @@ class Plan:
             raise_freed(node)
         if node.saved:
             check_versions(node)
+        if self.conjugated:
+            grad = conjugate(grad)
         values = {"grads": gradients_of(node, grad, _zeros_tensor)} if self.op.many else {"grad": grad}
         for i, name in enumerate(self.op.outputs or ()):
             values[f"grad_{name}"] = grad[i]
@@ -169,7 +179,7 @@ class Plan:
                 flat.extend(grads[name])
             else:
                 flat.append(grads.get(name) if self.kind_of[name] == NEEDED else None)
-        return flat
+        return [*map(conjugate, flat)] if self.conjugated else flat
 
     def _with_history(self, node, name, tensor):
         """A saved tensor with the edge it had when the operator ran (it may have been changed since), or the leaf itself."""
@@ -196,6 +206,15 @@ class Plan:
         if name in self.constants:
             return self.constants[name]
         return None  # a formula asks for it that no input of this call needed
+
+
+def conjugate(grad):
+    """The complex conjugate of a gradient, array or tensor; of a list of them each; None stays."""
+    if grad is None or isinstance(grad, (bool, int, float)):
+        return grad
+    if isinstance(grad, list):
+        return [*map(conjugate, grad)]
+    return as_operand(grad.conj())
 
 
 def outputs_of(node, result):

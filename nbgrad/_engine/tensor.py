@@ -155,6 +155,8 @@ class Tensor:
             return self
         if requires_grad:
             check_differentiable(self._array.dtype)
+            if self._array.dtype.kind == "c":  # NumPy knows several objects for one type; the fast paths ask for one
+                self._array = self._array.view(dtypes.of_array(self._array.dtype).numpy)
         self._requires_grad = requires_grad
         self._by_base = False
         if self._cell is not None and self._cell.views:
@@ -464,9 +466,7 @@ def alias(tensor) -> Tensor:
 
 def check_differentiable(numpy_dtype):
     """Raise `RuntimeError` for a type that has no gradients."""
-    if numpy_dtype.kind == "c":
-        raise errors.unsupported("gradients of complex tensors", "use their real and imaginary parts as two real tensors")
-    if numpy_dtype.kind != "f":
+    if numpy_dtype.kind not in "fc":
         raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
 
 

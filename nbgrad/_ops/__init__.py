@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     activation,
     choice,
     comparison,
+    complex_numbers,
     conversion,
     creation,
     cumulative,

@@ -103,6 +103,8 @@ def cummin(self, dim):
 def logcumsumexp(self, dim):
     """Give the logarithm of the running sum of exponentials along a dimension, without overflow."""
     check_dim(dim, self.ndim)
+    if self.dtype.kind == "c":
+        raise errors.unsupported("logcumsumexp of complex numbers")
     return _accumulated(self, dim) if self.ndim else self.copy()
 
 

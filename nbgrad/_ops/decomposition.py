@@ -20,6 +20,12 @@ from .rearrange import tril, triu
 from .shape import unsqueeze
 
 LINALG = ("linalg",)
+COMPLEX = (np.complex64, np.complex128, dtypes.complex64, dtypes.complex128)  # types of arrays and of tensors
+
+
+def adjoint_of(x):
+    """The conjugate transposes of matrices, arrays or tensors."""
+    return x.mT.conj()
 
 
 class LinAlgError(RuntimeError):
@@ -184,16 +190,16 @@ def _of_cofactors(grad, A):
 @primitive("_cofactors", vjp={"self": lambda grad, self: _of_cofactors(grad, self)}, method=False, namespace=())
 def _cofactors(self):
     """The matrices of cofactors, also of singular matrices: by singular values, each the product of all others."""
-    u, s, vh = np.linalg.svd(self)
+    u, s, vh = (x.conj() for x in np.linalg.svd(self))
     n = self.shape[-1]
     others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(n)], -1) if n else s
-    sign = np.linalg.det(u) * np.linalg.det(vh)
+    sign = (np.linalg.det(u) * np.linalg.det(vh)).conj()
     return (u * (others * sign[..., None])[..., None, :] @ vh).astype(self.dtype)
 
 
 @primitive(
-    "linalg.slogdet", vjp={"A": lambda grad_logabsdet, A: _of_logdet(grad_logabsdet, A)}, outputs=("sign", "logabsdet"), method=False,
-    namespace=LINALG, node="LinalgSlogdetBackward0", tensors=("A",),
+    "linalg.slogdet", vjp={"A": lambda grad_sign, grad_logabsdet, A, sign: _of_slogdet(grad_sign, grad_logabsdet, A, sign)},
+    outputs=("sign", "logabsdet"), analytic=False, method=False, namespace=LINALG, node="LinalgSlogdetBackward0", tensors=("A",),
 )  # fmt: skip
 def linalg_slogdet(A):
     """Compute the signs of determinants and the logarithms of their absolute values."""
@@ -202,10 +208,15 @@ def linalg_slogdet(A):
     return np.asarray(sign, A.dtype), np.asarray(logarithm)
 
 
-def _of_logdet(grad, A):
-    if grad is None:
+def _of_slogdet(grad_sign, grad_logabsdet, A, sign):
+    """With log det A = l + i t and s = exp(i t), the change of l is the real part of tr(inv(A) dA), and that of t the imaginary one."""
+    scale = grad_logabsdet
+    if grad_sign is not None and sign.dtype in COMPLEX:
+        turn = (grad_sign.conj() * sign).imag * -1j
+        scale = turn if scale is None else scale + turn
+    if scale is None:
         return None
-    return grad.reshape(tuple(grad.shape) + (1, 1)) * inv(A).mT
+    return scale.reshape(tuple(scale.shape) + (1, 1)) * adjoint_of(inv(A))
 
 
 @composite()
@@ -218,6 +229,8 @@ def slogdet(self):
 def logdet(self):
     """Compute the logarithms of determinants: -inf for singular matrices, nan where a determinant is negative."""
     sign, logarithm = linalg_slogdet.function(self)
+    if self.is_complex():
+        return logarithm + sign.log()
     nan = wrap(np.asarray(np.nan, self._array.dtype))
     return where(wrap(np.asarray(sign._array == -1)), nan, logarithm)
 
@@ -317,16 +330,16 @@ def matrix_exp(A):
 
 def _of_pinv(grad, A, result):
     """Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems" (1973)."""
-    p, pt = result, result.mT
+    p, pt = result, adjoint_of(result)
     first = -(pt @ grad @ pt)
-    gt = grad.mT
+    gt = adjoint_of(grad)
     second = (gt - A @ (p @ gt)) @ (p @ pt)
     third = (pt @ p) @ (gt - (gt @ p) @ A)
     return first + second + third
 
 
 @primitive(
-    "linalg.pinv", vjp={"A": _of_pinv}, method=False, namespace=LINALG, node="LinalgPinvBackward0", tensors=("A",),
+    "linalg.pinv", vjp={"A": _of_pinv}, analytic=False, method=False, namespace=LINALG, node="LinalgPinvBackward0", tensors=("A",),
 )  # fmt: skip
 def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """Compute the pseudo-inverses of matrices (…, m, n), leaving out singular values up to max(atol, rtol * the largest)."""
@@ -335,7 +348,8 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
         return np.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
     atol, rtol = _tolerances(A, atol, rcond if rtol is None else rtol)
     if hermitian:
-        A = np.tril(A) + np.tril(A, -1).swapaxes(-1, -2).conj()
+        diagonal = np.eye(A.shape[-1]) * A.real
+        A = diagonal + np.tril(A, -1) + np.tril(A, -1).swapaxes(-1, -2).conj()
     u, s, vh = np.linalg.svd(A, full_matrices=False)
     kept = s > np.maximum(atol, rtol * s[..., :1])
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0).astype(s.dtype)
@@ -375,6 +389,8 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
 
 
 def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
+    if self.dtype in COMPLEX:
+        raise errors.unsupported("gradients of lstsq for complex matrices", "use pinv(A) @ B")
     vector = solution.ndim == self.ndim - 1
     X, right = (unsqueeze(solution, -1), unsqueeze(b, -1)) if vector else (solution, b)
     of_a = of_b = None
@@ -392,7 +408,7 @@ def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
 
 
 @primitive(
-    "_lstsq", vjp={("self", "b"): _of_lstsq}, outputs=("solution", "residuals"), method=False, namespace=(), node="LinalgLstsqBackward0",
+    "_lstsq", vjp={("self", "b"): _of_lstsq}, analytic=False, outputs=("solution", "residuals"), method=False, namespace=(), node="LinalgLstsqBackward0",
     tensors=("self", "b"),
 )  # fmt: skip
 def _lstsq(self, b, rcond, with_residuals):
@@ -402,7 +418,7 @@ def _lstsq(self, b, rcond, with_residuals):
     if right.shape[-2] != self.shape[-2]:
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
     solution = pinv.kernel(self, rcond) @ right
-    residuals = ((self @ solution - right) ** 2).sum(-2) if with_residuals else np.zeros(0, self.dtype)
+    residuals = (np.abs(self @ solution - right) ** 2).sum(-2) if with_residuals else np.zeros(0, self.real.dtype)
     if vector:
         solution, residuals = solution[..., 0], residuals[..., 0] if with_residuals else residuals
     return np.ascontiguousarray(solution), residuals
@@ -427,5 +443,5 @@ def lstsq(self, b, rcond=None, *, driver=None):
     result = collections.namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
     return result(
         solution, residuals, wrap(rank if driver != "gels" else np.zeros(0, np.int64)),
-        wrap(s if driver in ("gelsd", "gelss") else np.zeros(0, array.dtype)),
+        wrap(s if driver in ("gelsd", "gelss") else np.zeros(0, array.real.dtype)),
     )  # fmt: skip

@@ -156,11 +156,11 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
 
 
 @primitive(
-    name="norm", overload="dim", node="NormBackward1",
+    name="norm", overload="dim", node="NormBackward1", analytic=False,
     vjp={"self": lambda grad, self, result, p, dim, keepdim: _norm_gradient(grad, self, result, p, dim, keepdim)},
 )  # fmt: skip
 def _norm_along(self, p, dim, keepdim):
-    return np.asarray(_norm(self, p, dims_of(dim, self.ndim), keepdim)).astype(self.dtype, copy=False)
+    return np.asarray(_norm(self, p, dims_of(dim, self.ndim), keepdim)).astype(self.real.dtype, copy=False)
 
 
 @facade(namespace=("", "nn.functional"), method=False)

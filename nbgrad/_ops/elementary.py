@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .._engine import errors
 from .._engine.op import primitive
 from .._engine.tensor import Tensor
 from .choice import where
@@ -226,6 +227,8 @@ def hypot(self, other):
 )  # fmt: skip
 def logaddexp(self, other):
     """Give `log(exp(self) + exp(other))` without overflow."""
+    if self.dtype.kind == "c":
+        raise errors.unsupported("logaddexp of complex numbers")
     return np.logaddexp(self, other)
 
 
@@ -235,6 +238,8 @@ def logaddexp(self, other):
 )  # fmt: skip
 def logaddexp2(self, other):
     """Give `log2(2 ** self + 2 ** other)` without overflow."""
+    if self.dtype.kind == "c":
+        raise errors.unsupported("logaddexp2 of complex numbers")
     return np.logaddexp2(self, other)
 
 

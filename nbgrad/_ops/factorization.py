@@ -13,31 +13,23 @@ from .._engine.op import composite, plain, primitive
 from .._engine.tensor import wrap
 from .._engine.writing import writes_out
 from .conversion import _nothing
-from .decomposition import LINALG, LinAlgError, check_floating, check_square, solve_triangular
+from .decomposition import COMPLEX, LINALG, LinAlgError, adjoint_of, check_floating, check_square, solve_triangular
 from .joining import _piece, cat
-from .rearrange import _diagonal, diag_embed, tril
+from .rearrange import diag_embed, tril
 from .shape import unsqueeze
 
 
-@primitive("_half_lower", vjp={"self": lambda grad: _half_lower(grad)}, method=False, namespace=())
-def _half_lower(self):
-    """The lower triangle with half the diagonal."""
-    out = np.tril(self)
-    _diagonal(out, 0, -2, -1)[...] *= 0.5
-    return out
-
-
 def _of_cholesky(grad, result, upper):
-    lower, g = (result.mT, grad.mT) if upper else (result, grad)
-    inner = _half_lower(lower.mT @ g)
-    # L^-T inner L^-1, symmetrized
-    left = solve_triangular(lower.mT, inner, upper=True)
-    whole = solve_triangular(lower.mT, left.mT, upper=True).mT
-    return (whole + whole.mT) * 0.5
+    lower, g = (adjoint_of(result), adjoint_of(grad)) if upper else (result, grad)
+    inner = tril(adjoint_of(lower) @ g)
+    inner = (inner + adjoint_of(tril(inner, -1))) * 0.5
+    # L^-H inner L^-1
+    left = solve_triangular(adjoint_of(lower), inner, upper=True)
+    return adjoint_of(solve_triangular(adjoint_of(lower), adjoint_of(left), upper=True))
 
 
 @primitive(
-    "linalg.cholesky", vjp={"self": _of_cholesky}, method=False, namespace=LINALG, node="LinalgCholeskyExBackward0",
+    "linalg.cholesky", vjp={"self": _of_cholesky}, analytic=False, method=False, namespace=LINALG, node="LinalgCholeskyExBackward0",
 )  # fmt: skip
 def linalg_cholesky(self, *, upper=False):
     """Factor symmetric positive definite matrices into L L', L lower triangular; or into U' U with `upper`."""
@@ -62,10 +54,15 @@ def _not_definite(a):
     return LinAlgError("linalg.cholesky: The factorization could not be completed because the input is not positive-definite.")
 
 
-@primitive("cholesky", vjp={"self": _of_cholesky}, node="CholeskyBackward0")
+@primitive("cholesky", vjp={"self": _of_cholesky}, analytic=False, node="CholeskyBackward0")
 def cholesky(self, upper=False):
     """Factor symmetric positive definite matrices into L L', or U' U with `upper`."""
     return linalg_cholesky.kernel(self, upper=upper)
+
+
+def _refuse_complex(name, x):
+    if x.dtype in COMPLEX:
+        raise errors.unsupported(f"gradients of {name} for complex matrices")
 
 
 # ---- QR
@@ -77,6 +74,7 @@ def _copied_lower(x):
 
 
 def _of_qr(grad_Q, grad_R, Q, R, A_shape, mode):
+    _refuse_complex("qr", Q)
     if mode == "r":
         raise errors.unsupported("the gradient of qr with mode='r'", "use mode='reduced', which has R as well")
     m, n = A_shape[-2:]
@@ -99,7 +97,7 @@ def _of_tall(grad_Q, grad_R, Q, R):
 
 
 @primitive(
-    "linalg.qr", vjp={"A": _of_qr}, outputs=("Q", "R"), method=False, namespace=LINALG, node="LinalgQrBackward0", tensors=("A",),
+    "linalg.qr", vjp={"A": _of_qr}, analytic=False, outputs=("Q", "R"), method=False, namespace=LINALG, node="LinalgQrBackward0", tensors=("A",),
 )  # fmt: skip
 def linalg_qr(A, mode="reduced"):
     """Factor matrices (…, m, n) into Q R, Q with orthonormal columns and R upper triangular; `mode` is "reduced", "complete" or "r"."""
@@ -132,6 +130,7 @@ def _of_svd(grad_U, grad_S, grad_Vh, U, S, Vh):
         Vh, grad_Vh = _piece(Vh, last - 1, 0, k), _leading(grad_Vh, last - 1, k)
     if grad_U is None and grad_Vh is None:
         return U @ (unsqueeze(grad_S, -1) * Vh)
+    _refuse_complex("the singular vectors of svd", U)
     squares = S * S
     gaps = unsqueeze(squares, -2) - unsqueeze(squares, -1) + _identity(S)
     inner = None if grad_S is None else diag_embed(grad_S)
@@ -170,7 +169,7 @@ def _identity(self):
 
 
 @primitive(
-    "linalg.svd", vjp={"A": _of_svd}, outputs=("U", "S", "Vh"), method=False, namespace=LINALG, node="LinalgSvdBackward0", tensors=("A",),
+    "linalg.svd", vjp={"A": _of_svd}, analytic=False, outputs=("U", "S", "Vh"), method=False, namespace=LINALG, node="LinalgSvdBackward0", tensors=("A",),
 )  # fmt: skip
 def linalg_svd(A, full_matrices=True, *, driver=None):
     """Factor matrices (…, m, n) into U diag(S) Vh, with singular values S in falling order."""
@@ -207,7 +206,8 @@ def svd(self, some=True, compute_uv=True):
 
 def _of_eigh(grad_L, grad_V, L, V):
     if grad_V is None:
-        return None if grad_L is None else V @ (unsqueeze(grad_L, -1) * V.mT)
+        return None if grad_L is None else V @ (unsqueeze(grad_L, -1) * adjoint_of(V))
+    _refuse_complex("the eigenvectors of eigh", V)
     gaps = unsqueeze(L, -2) - unsqueeze(L, -1) + _identity(L)
     turn = V.mT @ grad_V
     inner = (turn - turn.mT) * 0.5 / gaps
@@ -217,7 +217,7 @@ def _of_eigh(grad_L, grad_V, L, V):
 
 
 @primitive(
-    "_eigh", vjp={"A": _of_eigh}, outputs=("L", "V"), method=False, namespace=(), node="LinalgEighBackward0", tensors=("A",),
+    "_eigh", vjp={"A": _of_eigh}, analytic=False, outputs=("L", "V"), method=False, namespace=(), node="LinalgEighBackward0", tensors=("A",),
 )  # fmt: skip
 def _eigh(A, UPLO):
     """Eigenvalues in rising order, and eigenvectors as columns."""

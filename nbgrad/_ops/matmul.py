@@ -73,7 +73,9 @@ def dot(self, tensor):
     return np.dot(self, tensor)
 
 
-@primitive(vjp={"self": lambda grad, other: grad * other, "other": lambda grad, self: grad * self}, tensors=("self", "other"))
+@primitive(
+    vjp={"self": lambda grad, other: grad.conj() * other, "other": lambda grad, self: grad * self}, analytic=False, tensors=("self", "other"),
+)  # fmt: skip
 def vdot(self, other):
     """Add up the products of the elements of two vectors, the first one conjugated."""
     _check_vectors("vdot", self, other)

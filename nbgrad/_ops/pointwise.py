@@ -271,20 +271,23 @@ def _power_by_base(grad, self, exponent):
 def _power_by_exponent(grad, base, exponent, result):
     if is_number(base):
         if base == 0:
-            return grad * where(exponent >= 0, 0.0, result * -math.inf)
+            return grad * where(_not_negative(exponent), 0.0, result * -math.inf)
         return grad * (result * (math.log(base) if base > 0 else math.nan))
-    return grad * where((base == 0) & (exponent >= 0), 0.0, result * log(base))
+    return grad * where((base == 0) & _not_negative(exponent), 0.0, result * log(base))
+
+
+def _not_negative(exponent):
+    return (exponent.imag == 0) & (exponent.real >= 0) if _is_complex(exponent) else exponent >= 0
 
 
 @facade()
 def float_power(self, exponent):
     """Raise `self` to the power `exponent`, elementwise, in float64."""
-    from .._engine.dtypes import float64
+    from .._engine.dtypes import complex128, float64
 
-    for x in (self, exponent):
-        if isinstance(x, Tensor) and x.is_complex() or isinstance(x, complex):
-            raise errors.unsupported("float_power of complex numbers", "use torch.pow")
-    self, exponent = (x.to(float64) if isinstance(x, Tensor) else float(x) for x in (self, exponent))
+    whole = any(x.is_complex() if isinstance(x, Tensor) else isinstance(x, complex) for x in (self, exponent))
+    kind, number = (complex128, complex) if whole else (float64, float)
+    self, exponent = (x.to(kind) if isinstance(x, Tensor) else number(x) for x in (self, exponent))
     return pow.function(self, exponent)
 
 
@@ -314,6 +317,7 @@ def positive(self):
     in_place=True,
     aliases=("absolute",),
     ufunc=np.abs,
+    analytic=False,
 )
 def abs(self):
     """Give the absolute value of each element. The gradient at 0 is 0."""
@@ -334,7 +338,20 @@ def sign(self):
     )
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True)
+def _sgn_gradient(grad, self):
+    if not _is_complex(self):
+        return _zeros(grad)
+    length = abs(self)
+    direction = sgn(self)
+    across = grad - direction * (direction.conj() * grad).real
+    return where(length == 0, 0, across / where(length == 0, 1, length))
+
+
+def _is_complex(x):
+    return (x._array if isinstance(x, Tensor) else x).dtype.kind == "c"
+
+
+@primitive(vjp={"self": lambda grad, self: _sgn_gradient(grad, self)}, promote="same", in_place=True, analytic=False)
 def sgn(self):
     """Give -1, 0 or 1 by the sign of each element; for complex numbers, the one of the same angle and length 1."""
     return np.sign(self) if self.dtype.kind == "c" else sign.kernel(self)

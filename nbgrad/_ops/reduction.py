@@ -360,8 +360,8 @@ def logsumexp(self, dim, keepdim=False):
     dims = dims_of(dim, self.ndim)
     if self.size == 0:
         return np.log(np.add.reduce(np.exp(self), axis=dims, keepdims=keepdim))
-    highest = np.maximum.reduce(self, axis=dims, keepdims=True) if self.ndim else self
-    highest = np.where(np.isinf(highest), 0, highest).astype(self.dtype)
+    highest = np.maximum.reduce(self.real, axis=dims, keepdims=True) if self.ndim else self.real
+    highest = np.where(np.isinf(highest), 0, highest).astype(highest.dtype)
     total = np.log(np.add.reduce(np.exp(self - highest), axis=dims, keepdims=True) if self.ndim else np.exp(self - highest)) + highest
     return total if keepdim or not self.ndim else total.squeeze(dims)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine.dtypes import of_array
+from .._engine import errors
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
@@ -209,6 +210,8 @@ def bincount(input, weights=None, minlength=0):
         return wrap(np.bincount(array, minlength=minlength).astype(np.int64))
     if weights._array.shape != array.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
+    if weights._array.dtype.kind == "c":
+        raise errors.unsupported("bincount with complex weights")
     counted = np.bincount(array, weights._array, minlength)
     return wrap(counted.astype(np.float32 if weights._array.dtype == np.float32 else np.float64))
 

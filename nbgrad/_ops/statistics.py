@@ -68,7 +68,7 @@ def _std_gradient(grad, result, self, dim, correction, keepdim):
 
 @primitive(
     overload="correction",
-    vjp={"self": lambda grad, self, dim, correction, keepdim: _var_gradient(grad, self, dim, correction, keepdim)},
+    vjp={"self": lambda grad, self, dim, correction, keepdim: _var_gradient(grad, self, dim, correction, keepdim)}, analytic=False,
 )
 def var(self, dim=None, correction=1, keepdim=False):
     """Give the variance of elements."""
@@ -78,6 +78,7 @@ def var(self, dim=None, correction=1, keepdim=False):
 @primitive(
     overload="correction",
     vjp={"self": lambda grad, result, self, dim, correction, keepdim: _std_gradient(grad, result, self, dim, correction, keepdim)},
+    analytic=False,
 )
 def std(self, dim=None, correction=1, keepdim=False):
     """Give the standard deviation of elements."""
@@ -92,7 +93,7 @@ def _joint(grad_var, grad_mean, self, dim, keepdim, of_var):
 
 
 @primitive(
-    overload="correction", outputs=("var", "mean"),
+    overload="correction", outputs=("var", "mean"), analytic=False,
     vjp={
         "self": lambda grad_var, grad_mean, self, dim, correction, keepdim: _joint(
             grad_var, grad_mean, self, dim, keepdim, grad_var is not None and _var_gradient(grad_var, self, dim, correction, keepdim)
@@ -106,7 +107,7 @@ def var_mean(self, dim=None, correction=1, keepdim=False):
 
 
 @primitive(
-    overload="correction", outputs=("std", "mean"),
+    overload="correction", outputs=("std", "mean"), analytic=False,
     vjp={
         "self": lambda grad_std, grad_mean, std, self, dim, correction, keepdim: _joint(
             grad_std, grad_mean, self, dim, keepdim, grad_std is not None and _std_gradient(grad_std, std, self, dim, correction, keepdim)
@@ -183,7 +184,7 @@ def _norm(self, ord, dims, keepdim):
 
 
 @primitive(
-    name="linalg.vector_norm", node="LinalgVectorNormBackward0", namespace=("linalg",), method=False,
+    name="linalg.vector_norm", node="LinalgVectorNormBackward0", namespace=("linalg",), method=False, analytic=False,
     vjp={"self": lambda grad, self, result, ord, dim, keepdim: _norm_gradient(grad, self, result, ord, dim, keepdim)},
 )  # fmt: skip
 def vector_norm(self, ord=2, dim=None, keepdim=False, *, dtype=None):
@@ -262,7 +263,7 @@ def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
         "self": lambda grad, self, other, result, p: _norm_gradient(grad, self - other, result, p, None, False),
         "other": lambda grad, self, other, result, p: -_norm_gradient(grad, self - other, result, p, None, False),
     },
-    promote="same",
+    promote="same", analytic=False,
 )  # fmt: skip
 def dist(self, other, p=2):
     """Give the `p`-norm of the difference."""

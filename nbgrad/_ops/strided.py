@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._engine import views
+from .._engine import errors, views
+from .._engine.modes import state
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, shared_memory
 from .._engine.views import Window
 
 
-@primitive("_window_take", vjp={"self": lambda grad, window: _window_put(grad, window)}, method=False, namespace=(), node="AsStridedBackward0")
+@primitive(
+    "_window_take", vjp={"self": lambda grad, window: _window_put(grad, window)}, analytic=False, method=False, namespace=(), node="AsStridedBackward0",
+)  # fmt: skip
 def _window_take(self, window):
     """Copy of what a window shows of a tensor that lies in memory as the window's base does."""
     return window.copy(self)[1].copy()
 
 
-@primitive("_window_put", vjp={"self": lambda grad, window: _window_take(grad, window)}, method=False, namespace=(), node="AsStridedScatterBackward0")
+@primitive(
+    "_window_put", vjp={"self": lambda grad, window: _window_take(grad, window)}, analytic=False, method=False, namespace=(),
+    node="AsStridedScatterBackward0",
+)  # fmt: skip
 def _window_put(self, window):
     """Zeros of the shape of the window's base, with `self` in the window."""
     return window.put(self)
@@ -28,7 +34,7 @@ def _window_put(self, window):
         "self": lambda grad, window, part_shape: _window_replace(grad, _zeros_for(grad, part_shape), window),
         "part": lambda grad, window: _window_take(grad, window),
     },
-    method=False, namespace=(), node="AsStridedScatterBackward0",
+    analytic=False, method=False, namespace=(), node="AsStridedScatterBackward0",
 )  # fmt: skip
 def _window_replace(self, part, window):
     """Copy of `self` with `part` in a window."""
@@ -55,26 +61,29 @@ def storage_offset(self):
 
 
 @primitive(
-    "_as_strided", vjp={"self": lambda grad, window: _window_put(grad, window)}, view=True, method=False, namespace=(), node="AsStridedBackward0",
+    "_as_strided", vjp={"self": lambda grad, window: _window_put(grad, window)}, view=True, analytic=False, method=False, namespace=(),
+    node="AsStridedBackward0",
 )  # fmt: skip
 def _as_strided(self, size, stride, storage_offset, window):
     """The view that `as_strided` gives; `window` says the same in bytes."""
-    return _strided_array(self, size, stride, (window.offset - window.base_offset))
+    return strided_array(self, size, [s * self.itemsize for s in stride], start=window.offset - window.base_offset)
 
 
 class _Memory:
     """A piece of somebody's memory, as NumPy takes it."""
 
-    def __init__(self, array, shape, strides, start):
+    def __init__(self, array, shape, strides, kind, start):
         self.owner = array
         self.__array_interface__ = {
-            "version": 3, "typestr": array.dtype.str, "shape": shape, "strides": strides, "data": (array.ctypes.data + start, not array.flags.writeable),
+            "version": 3, "typestr": kind.str, "shape": tuple(shape), "strides": tuple(strides),
+            "data": (array.ctypes.data + start, not array.flags.writeable),
         }  # fmt: skip
 
 
-def _strided_array(array, size, stride, start):
-    strides = tuple(s * array.itemsize for s in stride)
-    return np.asarray(_Memory(shared_memory(array), tuple(size), strides, start)).view(array.dtype)
+def strided_array(array, shape, strides, kind=None, start=0):
+    """An array on the memory of another: strides and the distance between the two starts are in bytes. Bounds are the caller's care."""
+    kind = kind or array.dtype
+    return np.asarray(_Memory(shared_memory(array), shape, strides, kind, start)).view(kind)
 
 
 def _checked_window(self, size, stride, storage_offset):
@@ -98,21 +107,31 @@ def _checked_window(self, size, stride, storage_offset):
             f"size of {needed} are out of bounds for storage of size {held}"
         )
     start = storage_offset * item - (self._array.ctypes.data - low) if needed else 0
-    return _strided_array(self._array, size, stride, start)
+    return strided_array(self._array, size, [s * item for s in stride], start=start)
 
 
 @composite()
 def as_strided(self, size, stride, storage_offset=None):
-    """View of the tensor's memory with these sizes, strides and offset, counted in elements. Raises `RuntimeError` beyond its storage."""
+    """View of the tensor's memory with these sizes and strides, counted in elements. Raises `RuntimeError` beyond its storage.
+
+    It begins where the tensor does; a `storage_offset` is not supported, because it counts from the start of memory that a copy would not have.
+    """
     size, stride = tuple(size), tuple(stride)
-    offset = _storage_offset(self) if storage_offset is None else storage_offset
+    offset = _storage_offset(self)
+    if storage_offset is not None:
+        raise errors.unsupported("as_strided with a storage_offset", "take as_strided of the base, or of a slice of it")
     window = Window(self._array, _checked_window(self, size, stride, offset))
     return _as_strided.function(self, size, stride, offset, window)
 
 
 @composite()
 def as_strided_scatter(self, src, size, stride, storage_offset=None):
-    """Copy of the tensor with `src` where `as_strided` with these sizes, strides and offset would look."""
+    """Copy of the tensor with `src` where `as_strided` with these sizes, strides and offset would look.
+
+    Gradients flow to `src` only: to `self` PyTorch 2.13 gives them inside the window, where they should be zero, and we give neither.
+    """
+    if self._requires_grad and state.mode.grad:
+        raise errors.unsupported("gradients of as_strided_scatter with respect to the tensor that is copied", "detach() it first")
     size, stride = tuple(size), tuple(stride)
     offset = _storage_offset(self) if storage_offset is None else storage_offset
     shown = _checked_window(self, size, stride, offset)

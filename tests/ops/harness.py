@@ -59,7 +59,7 @@ def prepare(sample, tensor, replaced=None, convert=lambda x: x) -> Call:
         if isinstance(x, np.ndarray):
             index = count[0]
             count[0] += 1
-            wanted = sample.grad and x.dtype.kind == "f" and (sample.leaves is None or index in sample.leaves)
+            wanted = sample.grad and x.dtype.kind in "fc" and (sample.leaves is None or index in sample.leaves)
             if wanted and replaced is not None:
                 x = replaced[len(leaves)]
             made = tensor(x.copy(), wanted)
@@ -83,6 +83,11 @@ def our_tensor(array, requires_grad) -> Tensor:
 def flat(result) -> list:
     """The results of a call as a list, however they came."""
     return [y for x in result for y in flat(x)] if isinstance(result, (list, tuple)) else [result]
+
+
+def of_type(array, dtype):
+    """An array in another type; of a complex one the imaginary parts are the numbers in reverse order."""
+    return array.astype(dtype) if dtype.kind != "c" else (array + 1j * array.ravel()[::-1].reshape(array.shape)).astype(dtype)
 
 
 def cotangents(shapes, seed=7):

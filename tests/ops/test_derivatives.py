@@ -55,7 +55,7 @@ def difference(name, sample, arrays, weights, direction, order):
             weighted = zip(cotangents([tuple(t.shape) for t in outputs]), (t.numpy(force=True) for t in outputs))
         else:
             weighted = ((w, g) for w, g in zip(weights, gradients(name, sample, moved, weights, 1)) if g is not None)
-        values.append(sum(float(np.sum(w * v)) for w, v in weighted))
+        values.append(sum(float(np.sum(w * v).real) for w, v in weighted))
     return (values[0] - values[1]) / (2 * STEP)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import nbgrad
 
-from .harness import cases, cotangents, find, flat, our_tensor, prepare
+from .harness import cases, cotangents, find, flat, of_type, our_tensor, prepare
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -98,7 +98,7 @@ def test_in_place_twins_are_those_of_torch(name, sample):
 
 
 def compare_gradients(pairs, our_leaves, their_leaves, sample):
-    arrays = [c.astype(g._array.dtype) for c, (g, _) in zip(cotangents([tuple(e.shape) for _, e in pairs]), pairs)]
+    arrays = [of_type(c, g._array.dtype) for c, (g, _) in zip(cotangents([tuple(e.shape) for _, e in pairs]), pairs)]
     expected = torch.autograd.grad(
         [e for _, e in pairs], their_leaves, [torch_tensor(c, False) for c in arrays], allow_unused=True, retain_graph=True
     )
@@ -131,7 +131,7 @@ def compare_second(pairs, our_leaves, their_leaves, arrays, sample):
         return
     for g, _ in chosen:
         assert g.requires_grad, "the gradient should be differentiable"
-    seconds = [c.astype(g._array.dtype) for c, (g, _) in zip(cotangents([tuple(e.shape) for _, e in chosen], seed=8), chosen)]
+    seconds = [of_type(c, g._array.dtype) for c, (g, _) in zip(cotangents([tuple(e.shape) for _, e in chosen], seed=8), chosen)]
     expected = torch.autograd.grad(
         [e for _, e in chosen], [*their_leaves, *their_cotangents], [torch_tensor(c, False) for c in seconds], allow_unused=True
     )

@@ -34,7 +34,7 @@ def test_every_sample_is_of_something_public():
 def test_every_differentiable_operator_has_a_sample_with_gradients():
     def has_leaf(sample):
         return sample.grad and any(
-            isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in arrays([sample.args, list(sample.kwargs.values())])
+            isinstance(a, np.ndarray) and a.dtype.kind in "fc" for a in arrays([sample.args, list(sample.kwargs.values())])
         )
 
     def samples_of(name):
