@@ -348,7 +348,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
         return np.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
     atol, rtol = _tolerances(A, atol, rcond if rtol is None else rtol)
     if hermitian:
-        diagonal = np.eye(A.shape[-1]) * A.real
+        diagonal = np.eye(A.shape[-1], dtype=A.real.dtype) * A.real
         A = diagonal + np.tril(A, -1) + np.tril(A, -1).swapaxes(-1, -2).conj()
     u, s, vh = np.linalg.svd(A, full_matrices=False)
     kept = s > np.maximum(atol, rtol * s[..., :1])
