@@ -7,12 +7,16 @@ a node with several, or None. Edges are captured when the operator runs, so that
 from __future__ import annotations
 
 import itertools
+import threading
 import weakref
 
-from . import errors
+from . import dtypes, errors
+from .hooks import Hooks, RemovableHandle, add_hook, hooks_of_leaf, hooks_of_node
+from .size import size_of_shape
 
 next_sequence = itertools.count().__next__
-LAST = 1 << 62  # sequence number of accumulators: they come before every other node, as soon as they are ready
+LAST = (1 << 64) - 1  # sequence number of accumulators: they come before every other node, as soon as they are ready
+_making = threading.Lock()
 
 
 class Storage:
@@ -31,8 +35,7 @@ class Node:
 
     # `edges`: one per differentiable input, None where no gradient is wanted. `saved`: the tensors that formulas ask for, None once freed.
     # `versions`: theirs at the time, left unset where all were 0. `params`: other things that formulas ask for. `shape`, `dtype`: of the
-    # output (lists of them where there are several). `code`, `offset`: the instruction in the user's source. `hooks`: None or
-    # {output number: [function]}, tensor hooks and retained gradients.
+    # output (lists of them where there are several). `code`, `offset`: the instruction in the user's source. `hooks`: None or `Hooks`.
     # Everything the backward pass reads is a slot: reading an attribute of the class costs five times as much.
     __slots__ = (
         "plan", "edges", "saved", "versions", "params", "shape", "dtype", "sequence", "code", "offset", "hooks", "__dict__", "__weakref__",
@@ -62,6 +65,36 @@ class Node:
     def _sequence_nr(self) -> int:
         return self.sequence
 
+    @property
+    def _input_metadata(self):
+        """What is known of its outputs, whose gradients it takes: objects with `shape`, `dtype` and `device`."""
+        shapes, kinds = ([self.shape], [self.dtype]) if self.arity == 1 else (self.shape, self.dtype)
+        return tuple(map(InputMetadata, shapes, kinds))
+
+    def register_hook(self, fn) -> RemovableHandle:
+        """Call `fn(grad_inputs, grad_outputs)` after this node has run: tuples of what it gives and of what it was given.
+
+        A tuple that `fn` returns replaces `grad_inputs`. Returns a handle with `remove()`.
+        """
+        return add_hook(self._hooks().after, fn)
+
+    def register_prehook(self, fn) -> RemovableHandle:
+        """Call `fn(grad_outputs)` before this node runs, with a tuple; a tuple that it returns replaces it. Returns a handle with `remove()`."""
+        return add_hook(self._hooks().before, fn)
+
+    def _hooks(self):
+        return hooks_of_node(self)
+
+    def __call__(self, *grads):
+        """Run this node alone, without its hooks: from the gradients of its outputs (tensors or None) those of its inputs, a tuple if several."""
+        if len(grads) != self.arity:
+            raise TypeError(f"expected {self.arity} arguments, got {len(grads)} instead")
+        for i, g in enumerate(grads):
+            if g is not None and not hasattr(g, "_array"):
+                raise TypeError(f"argument {i} is not a Variable")
+        out = tuple(self.plan.backward_on_tensors(self, grads[0] if self.arity == 1 else list(grads)))
+        return out[0] if len(out) == 1 else out
+
     def __repr__(self):
         return f"<{type(self).__name__} object at {hex(id(self))}>"
 
@@ -80,7 +113,32 @@ class AccumulateGrad(Node):
         self.sequence = LAST
         self.code = self.offset = None
         self.plan = None
-        self.hooks = None
+        self.hooks = None if variable._hooks is None else Hooks(variable._hooks)
+
+    def name(self) -> str:
+        """PyTorch's name of it, which is not the name of its class."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __call__(self, *grads):
+        raise errors.unsupported("calling an accumulator by hand", "add to the .grad of its leaf")
+
+    def _hooks(self):
+        hooks_of_leaf(self.variable)
+        if self.hooks is None:
+            self.hooks = Hooks(self.variable._hooks)
+        return self.hooks
+
+
+class InputMetadata:
+    """What a node knows of one of its outputs."""
+
+    __slots__ = ("shape", "dtype")
+    device = dtypes.CPU
+    is_nested_tensor = is_cpp_nested_tensor = False
+
+    def __init__(self, shape, numpy_dtype):
+        self.shape = size_of_shape(shape)
+        self.dtype = dtypes.of_array(numpy_dtype)
 
 
 class Port:
@@ -133,8 +191,12 @@ def gradient_edge(tensor):
     reference = tensor._accumulator
     accumulator = None if reference is None else reference()
     if accumulator is None:
-        accumulator = AccumulateGrad(tensor)
-        tensor._accumulator = weakref.ref(accumulator)
+        with _making:  # two threads must not make two: the gradient of a leaf would be found at one of them only
+            reference = tensor._accumulator
+            accumulator = None if reference is None else reference()
+            if accumulator is None:
+                accumulator = AccumulateGrad(tensor)
+                tensor._accumulator = weakref.ref(accumulator)
     return accumulator
 
 
