@@ -17,13 +17,14 @@ from . import errors, observe
 from .hook_calls import call_accumulated_hooks, call_node_hooks_after, call_node_hooks_before, call_tensor_hooks, running
 from .modes import state
 from .node import AccumulateGrad, Port, node_of, number_of, raise_freed, storage_of
-from .quiet import error_state, put_error_state, quiet_numpy
+from .quiet import error_state, put_error_state, quiet_numpy, restore_numpy
 from .roots import as_inputs, as_tuple, check_inputs, check_roots, starting_grads
 from .tensor import Tensor, own_gradient, wrap
 from .writing import check_writable
 
 _sequence = operator.attrgetter("sequence")
-_accumulating = threading.Lock()  # NumPy lets other threads run while it adds large arrays
+_adding = threading.Lock()  # for what takes several steps between which another thread may run: NumPy lets them while it adds large arrays
+_LARGE = 100  # elements, safely below the 500 or so at which NumPy does
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None) -> None:
@@ -32,7 +33,6 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     `grad_tensors` are the cotangents, one per tensor of its shape; they may be left out for tensors of one element. Takes single tensors (or
     `GradientEdge`s) or sequences of them; `inputs` may also be a dictionary. See `Tensor.backward` for the other arguments.
     """
-    caller = 3 if sys._getframe(1).f_code is Tensor.backward.__code__ else 2
     if grad_variables is not None:
         warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
         if grad_tensors is not None:
@@ -41,10 +41,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     if inputs is not None:
         inputs = as_inputs(inputs, "backward")
     tensors = as_tuple(tensors)
-    grads = as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(tensors)
-    if len(grads) > len(tensors):
-        grads = grads[: len(tensors)]
-    grads = starting_grads(tensors, grads, create_graph)
+    grads = starting_grads(tensors, grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     if create_graph:
         warnings.warn(
@@ -52,7 +49,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
             "memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use this function, make "
             "sure to reset the .grad fields of your parameters to None after use to break the cycle and avoid the leak.",
             UserWarning,
-            stacklevel=caller,
+            stacklevel=3 if sys._getframe(1).f_code is Tensor.backward.__code__ else 2,
         )
     execute(tensors, grads, keep, create_graph, inputs, accumulate=True)
 
@@ -80,10 +77,7 @@ def grad(
             FutureWarning,
             stacklevel=2,
         )
-    grads = as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(outputs)
-    if len(grads) > len(outputs):
-        grads = grads[: len(outputs)]
-    grads = starting_grads(outputs, grads, create_graph)
+    grads = starting_grads(outputs, grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = execute(outputs, grads, keep, create_graph, inputs, accumulate=False)
     for i, (g, one) in enumerate(zip(found, inputs)):
@@ -107,23 +101,29 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     none. Without, every leaf behind the tensors accumulates. `keep` leaves what nodes saved in place.
     """
     roots = check_roots(tensors, grads)
-    wanted = None if inputs is None else check_inputs(inputs, accumulate)
+    wanted = reachable = None
+    if inputs is not None:
+        wanted = check_inputs(inputs, accumulate)
+        reachable = [edge for edge in wanted if edge is not None]
     mode = state.mode
     observer = mode.observer
     on_tensors = create_graph or any(layer.transforms for layer in observe.layers_of(observer))
     if observer is not None or observe.watchers:
         tensors = [t for t in tensors if isinstance(t, Tensor)]
         observer = observe.for_backward(observer, tensors)
-    before, errors_before = mode.grad, error_state()
+    before, errors_before, token = mode.grad, error_state(), None
     try:
         mode.grad = bool(create_graph)
-        quiet_numpy()
+        token = quiet_numpy()
         if observer is not None:
             observer.backward_start(tensors)
-        found = _Pass(roots, None if wanted is None else [edge for edge in wanted if edge is not None], keep, on_tensors, observer, accumulate).run()
+        found = _Pass(roots, reachable, keep, on_tensors, observer, accumulate).run()
     finally:
         mode.grad = before
-        put_error_state(errors_before)
+        if token is not None:
+            restore_numpy(token)
+        else:  # an interrupt came before the token was in our hands
+            put_error_state(errors_before)
         if observer is not None:
             observer.backward_end()
     return None if wanted is None else [found.get(edge) for edge in wanted]
@@ -157,19 +157,18 @@ def _discover(roots):
     return nodes, waiting
 
 
-def _towards(nodes, wanted, accumulate):
-    """Which of these nodes lie on the way to a wanted edge and have to run, and all to which gradients have to be brought.
+def _towards(nodes, ends, accumulate):
+    """Which of these nodes have to run so that gradients come to the nodes `ends`.
 
     Where gradients accumulate PyTorch also runs the nodes of the wanted results themselves, and frees what they saved.
     """
-    ends = {node_of(edge) for edge in wanted}
     runs = {n for n in nodes if n in ends} if accumulate else set()
     for node in reversed(nodes):
         for edge in node.edges:
             if edge is not None and (node_of(edge) in runs or node_of(edge) in ends):
                 runs.add(node)
                 break
-    return runs, runs | ends
+    return runs
 
 
 class _Pass:
@@ -185,10 +184,19 @@ class _Pass:
         self.limited = wanted is not None
         self.found = {}  # wanted edge -> its gradient
         if self.limited:
-            self.runs, self.reached = _towards(self.nodes, wanted, accumulate)
             self.wanted = {}  # node -> wanted edges that lead to it
             for edge in dict.fromkeys(wanted):
                 self.wanted.setdefault(node_of(edge), []).append(edge)
+            self.add_twins()
+            self.runs = _towards(self.nodes, self.wanted, accumulate)
+            self.reached = self.runs.union(self.wanted)
+
+    def add_twins(self):
+        """Count every accumulator of a wanted leaf as wanted; it has several where threads met at its first use."""
+        leaves = {id(node.variable): edges for node, edges in self.wanted.items() if type(node) is AccumulateGrad}
+        for node in self.waiting:
+            if id(node.variable) in leaves:
+                self.wanted.setdefault(node, leaves[id(node.variable)])
 
     def run(self):
         """Run all nodes; returns the gradients found, by edge."""
@@ -213,12 +221,17 @@ class _Pass:
             if not goes_on and node.hooks is not None:
                 g = self.run_hooks(node, g)
             if node in self.wanted and not self.accumulate and g is not None:  # what runs on is kept as it was before the hooks, as in PyTorch
-                for edge in self.wanted[node]:
-                    part = g if node.arity == 1 else g[number_of(edge)]
-                    if part is not None:
-                        self.found[edge] = part if self.on_tensors else wrap(part)
+                self.find(node, g)
             if goes_on:
                 self.run_node(node, g)
+
+    def find(self, node, g):
+        """Keep the gradients of a node's outputs that are wanted."""
+        for edge in self.wanted[node]:
+            part = g if node.arity == 1 else g[number_of(edge)]
+            if part is not None:
+                part = self.as_tensor(part)
+                self.found[edge] = part if edge not in self.found else self.found[edge] + part
 
     def run_node(self, node, g):
         """Run one node and bring on what it gives."""
@@ -377,7 +390,7 @@ class _Pass:
             self.arrive_hooked(node, g)
         elif g is not None:
             if self.limited and not self.accumulate:
-                self.found[node] = g if self.on_tensors else wrap(g)
+                self.find(node, g)
             else:
                 self.add_to_grad(node.variable, g)
 
@@ -386,7 +399,7 @@ class _Pass:
         if self.limited and not self.accumulate:
             g = self.run_hooks(node, g)
             if g is not None:
-                self.found[node] = g if self.on_tensors else wrap(g)
+                self.find(node, g)
             return
         hooks = node.hooks
         grads = self.shown(node, g)
@@ -408,19 +421,26 @@ class _Pass:
             return
         if self.on_tensors:
             leaf._grad = own_gradient(g) if leaf._grad is None else leaf._grad + g
+        elif leaf._grad is not None and g.size < _LARGE:
+            self.add_in_place(leaf._grad, g)
         else:
-            with _accumulating:
-                present = leaf._grad
-                if present is None:
+            with _adding:
+                if leaf._grad is None:
                     leaf._grad = own_gradient(g)
                 else:
-                    check_writable(present._array)
-                    if self.observer is not None:
-                        self.observer.before_in_place(None, present)
-                    storage_of(present).version += 1  # first: an interrupt between the two then leaves a change counted that did not happen
-                    np.add(present._array, g, out=present._array)
+                    self.add_in_place(leaf._grad, g)
         if self.observer is not None:
             self.observer.accumulated(leaf, g)
+
+    def add_in_place(self, present, g):
+        """Add to a `.grad`. The change is counted first: an interrupt between the two then leaves one counted too many, never one too few."""
+        array = present._array
+        if not array.flags.writeable:
+            check_writable(array)
+        if self.observer is not None:
+            self.observer.before_in_place(None, present)
+        storage_of(present).version += 1
+        np.add(array, g, array)
 
 
 def _spread(g, edge):

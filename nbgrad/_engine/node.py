@@ -7,7 +7,6 @@ a node with several, or None. Edges are captured when the operator runs, so that
 from __future__ import annotations
 
 import itertools
-import threading
 import weakref
 
 from . import dtypes, errors
@@ -16,7 +15,6 @@ from .size import size_of_shape
 
 next_sequence = itertools.count().__next__
 LAST = (1 << 64) - 1  # sequence number of accumulators: they come before every other node, as soon as they are ready
-_making = threading.Lock()
 
 
 class Storage:
@@ -181,7 +179,8 @@ def number_of(edge) -> int:
 def gradient_edge(tensor):
     """The edge by which a tensor that requires a gradient gets it; for a leaf, its accumulator.
 
-    None for a view that counts as wanting a gradient only because its base does: none will reach it.
+    None for a view that counts as wanting a gradient only because its base does: none will reach it. Of two threads that use a leaf for the first
+    time at the same moment each may make one; backward counts both as the leaf's.
     """
     edge = tensor._edge
     if edge is not None:
@@ -191,12 +190,8 @@ def gradient_edge(tensor):
     reference = tensor._accumulator
     accumulator = None if reference is None else reference()
     if accumulator is None:
-        with _making:  # two threads must not make two: the gradient of a leaf would be found at one of them only
-            reference = tensor._accumulator
-            accumulator = None if reference is None else reference()
-            if accumulator is None:
-                accumulator = AccumulateGrad(tensor)
-                tensor._accumulator = weakref.ref(accumulator)
+        accumulator = AccumulateGrad(tensor)
+        tensor._accumulator = weakref.ref(accumulator)
     return accumulator
 
 

@@ -2,7 +2,7 @@
 
 `np.errstate` costs three operators on small tensors, so where NumPy keeps its error state in the context variable that we know, that variable is set
 and reset directly; elsewhere `np.errstate` does it. Who must put the state back even when an interrupt comes between any two steps asks for
-`error_state()` first and ends with `put_error_state`.
+`error_state()` first, for the case that the token never reaches it, and ends with `put_error_state` then.
 """
 
 from __future__ import annotations

@@ -86,8 +86,13 @@ def check_roots(tensors, grads):
 
 
 def starting_grads(tensors, grads, create_graph):
-    """Check the cotangents, and make ones for tensors of one element; None for tensors that require no gradient."""
-    return [_starting_grad(i, *_described(place), g, create_graph) for i, (place, g) in enumerate(zip(tensors, grads))]
+    """Check the cotangents, and make ones for tensors of one element; None for tensors that require no gradient.
+
+    `grads` is None, one tensor, or a sequence of tensors and None; what is too much in it is left aside, as PyTorch does.
+    """
+    if grads is None:
+        grads = (None,) * len(tensors)
+    return [_starting_grad(i, place, g, create_graph) for i, (place, g) in enumerate(zip(tensors, as_tuple(grads)))]
 
 
 def _described(place):
@@ -100,11 +105,12 @@ def _described(place):
     return (node.shape, node.dtype, True) if node.arity == 1 else (node.shape[number], node.dtype[number], True)
 
 
-def _starting_grad(i, shape, kind, wanted, g, create_graph):
+def _starting_grad(i, place, g, create_graph):
+    shape, kind, wanted = _described(place)
     if g is None:
         if not wanted:
             return None
-        if any(n != 1 for n in shape):
+        if shape and any(n != 1 for n in shape):
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         if kind.kind != "f":
             raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {dtypes.of_array(kind)}")
