@@ -375,7 +375,7 @@ class _Pass:
         """Whether this pass computes the gradients of a node's outputs. Raises `RuntimeError` where PyTorch cannot tell."""
         if not self.limited:
             return node in self.waiting if type(node) is AccumulateGrad else node in set(self.nodes)
-        if type(node) is AccumulateGrad and not self.accumulate:
+        if type(node) is AccumulateGrad and not self.accumulate and node in self.wanted:
             raise RuntimeError(
                 "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
             )
