@@ -100,7 +100,7 @@ class Op:
 
         # as properties of the class: a `__getattr__` on nodes would make every other attribute of theirs slow
         names = [n for n in self.savable if n not in ("grad", *self.grad_names)]
-        saved = {f"_saved_{n}": property(lambda node, n=n: node.plan.saved_value(node, n)) for n in names}
+        saved = {f"_saved_{_shown_as(n)}": property(lambda node, n=n: node.plan.saved_value(node, n)) for n in names}
         saved |= {f"_raw_saved_{n}": property(lambda node, n=n: SavedTensor(node, n)) for n in names if not n.endswith("_shape")}
         fixed = {"__slots__": (), "arity": len(self.outputs) if self.outputs else 1, "__module__": "torch.autograd"}
 
@@ -118,6 +118,11 @@ class Op:
 
     def __repr__(self):
         return f"<operator {self.name}>"
+
+
+def _shown_as(name):
+    """PyTorch's name of what a node saved."""
+    return name.removesuffix("_shape") + "_sym_sizes" if name.endswith("_shape") else name
 
 
 class Composite:

@@ -75,8 +75,17 @@ def _unpacked(node):
     for name in ("edges", "code", "offset", "shape", "dtype", "arity", "params"):
         if hasattr(node, name) and not (name == "arity" and node.arity == type(node).arity):
             setattr(out, name, getattr(node, name))
-    out.saved = tuple(wrap((s.unpack() if type(s) is Packed else s)._array) for s in node.saved)
+    saved = list(node.saved)
+    for i in _order(node.plan):
+        saved[i] = wrap((saved[i].unpack() if type(saved[i]) is Packed else saved[i])._array)
+    out.saved = tuple(saved)
     return out
+
+
+def _order(plan):
+    """In which order saved tensors are packed and unpacked, as indices: PyTorch's, arguments by name, then results."""
+    names = plan.saved_names
+    return sorted(range(len(names)), key=lambda i: (names[i] in plan.op.result_names, names[i]))
 
 
 def unpacking(plan):
@@ -100,10 +109,8 @@ class SavedTensor:
 
     @property
     def data(self):
-        """The saved tensor, or what it was packed into. Raises `RuntimeError` once freed."""
-        if self._node.saved is None:
-            raise_freed(self._node)
-        if self._index is None:
+        """The saved tensor, or what it was packed into; None where there is none, or none any more."""
+        if self._node.saved is None or self._index is None:
             return None
         found = self._node.saved[self._index]
         return found.value if type(found) is Packed else self.unpack()
@@ -150,12 +157,12 @@ class _Packing(Layer):
 
     def pack(self, node, result):
         plan = node.plan
-        names, packed = plan.saved_names, list(node.saved)
-        for name in sorted(names, key=lambda n: (n in plan.op.result_names, n)):  # PyTorch's order: arguments by name, then results
-            tensor = packed[names.index(name)]
+        packed = list(node.saved)
+        for i in _order(plan):
+            name, tensor = plan.saved_names[i], packed[i]
             if name in plan.op.result_names:
                 tensor = result[plan.op.outputs.index(name)] if plan.op.outputs and name != "result" else result
-            packed[names.index(name)] = Packed(self.hooks, tensor)
+            packed[i] = Packed(self.hooks, tensor)
         node.saved = tuple(packed)
         node.plan = unpacking(plan)
 

@@ -285,12 +285,23 @@ def test_an_expanded_gradient_cannot_be_added_to(torch, pair):
     raises(RuntimeError, "more than one element of the written-to tensor refers to a single memory location", lambda: y.sum().backward())
 
 
-@pytest.mark.filterwarnings("ignore:Using backward:UserWarning")
+@pytest.fixture
+def warnings_always(torch):
+    """Let PyTorch warn each time, and not use up the one time in a process that another test waits for."""
+    switch = getattr(torch, "set_warn_always", lambda on: None)
+    switch(True)
+    yield
+    switch(False)
+
+
+@pytest.mark.usefixtures("warnings_always")
 def test_with_create_graph_the_sum_is_a_new_tensor(torch, pair):
     x, y = pair
-    y.sum().backward(create_graph=True)
+    with pytest.warns(UserWarning, match="create_graph=True will create a reference cycle"):
+        y.sum().backward(create_graph=True)
     first = x.grad
-    (x * x).sum().backward(create_graph=True)
+    with pytest.warns(UserWarning):
+        (x * x).sum().backward(create_graph=True)
     assert x.grad is not first and x.grad.grad_fn is not None and x.grad.tolist() == [4.0, 8.0]
     x.grad = None
 
