@@ -299,14 +299,7 @@ class _Pass:
         """Bring a gradient (None if undefined) to where an edge leads."""
         node, number = node_of(edge), number_of(edge)
         if g is not None:
-            shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[number], node.dtype[number])
-            if self.on_tensors:
-                g = fit_tensor(g, shape, kind)
-            else:
-                if g.shape != shape:
-                    g = fit(g, shape)
-                if g.dtype != kind:
-                    g = cast(g, kind)
+            g = self.fitted(edge, g)
             if node.arity == 1:
                 present = self.buffers.get(node)
                 self.buffers[node] = g if present is None else self.sum(node, present, g)
@@ -317,6 +310,16 @@ class _Pass:
             left = self.waiting[node] = self.waiting[node] - 1
             if left == 0:
                 self.arrive(node)
+
+    def fitted(self, edge, g):
+        """A gradient in the shape and type of what it is the gradient of."""
+        node = node_of(edge)
+        shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[edge.number], node.dtype[edge.number])
+        if self.on_tensors:
+            return fit_tensor(g, shape, kind)
+        if g.shape != shape:
+            g = fit(g, shape)
+        return g if g.dtype == kind else cast(g, kind)
 
     def sum(self, node, present, g):
         """The second gradient is added out of place, the third and later ones into the buffer that is ours by then."""
@@ -343,15 +346,18 @@ class _Pass:
         before, running.current = running.current, self
         try:
             call_tensor_hooks(node.hooks, grads)
-            grads = call_node_hooks_before(node.hooks, grads)
+            outputs = node._outputs
+            shown = call_node_hooks_before(node.hooks, [grads[i] for i in outputs])
+            for i, t in zip(outputs, shown):
+                grads[i] = t
             g = self.hidden(node, grads)
             if g is None:
                 out = self.run_nothing(node)
             else:
                 out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
             if node.hooks.after:
-                given = [None if edge is None or part is None else self.as_tensor(_spread(part, edge)) for edge, part in zip(node.edges, out)]
-                given = call_node_hooks_after(node.hooks, given, grads)
+                given = [None if edge is None or part is None else self.as_tensor(self.fitted(edge, part)) for edge, part in zip(node.edges, out)]
+                given = call_node_hooks_after(node.hooks, given, shown)
                 out = given if self.on_tensors else [None if t is None else t._array for t in given]
         finally:
             running.current = before
@@ -441,15 +447,6 @@ class _Pass:
             self.observer.before_in_place(None, present)
         storage_of(present).version += 1
         np.add(array, g, array)
-
-
-def _spread(g, edge):
-    """A gradient as a node's hooks see it: at least of the shape of what it is the gradient of, which formulas may leave to the engine."""
-    node = node_of(edge)
-    shape = node.shape if node.arity == 1 else node.shape[number_of(edge)]
-    if g.ndim < len(shape) or any(n != 1 and m == 1 for n, m in zip(shape, g.shape[g.ndim - len(shape) :])):
-        return g.expand(shape) if isinstance(g, Tensor) else np.broadcast_to(g, shape)
-    return g
 
 
 def fit(g, shape):

@@ -64,10 +64,16 @@ class Node:
         return self.sequence
 
     @property
+    def _outputs(self):
+        """The numbers of its outputs that can have gradients."""
+        return [0] if self.arity == 1 else [i for i, kind in enumerate(self.dtype) if kind.kind in "fc"]
+
+    @property
     def _input_metadata(self):
         """What is known of its outputs, whose gradients it takes: objects with `shape`, `dtype` and `device`."""
-        shapes, kinds = ([self.shape], [self.dtype]) if self.arity == 1 else (self.shape, self.dtype)
-        return tuple(map(InputMetadata, shapes, kinds))
+        if self.arity == 1:
+            return (InputMetadata(self.shape, self.dtype),)
+        return tuple(InputMetadata(self.shape[i], self.dtype[i]) for i in self._outputs)
 
     def register_hook(self, fn) -> RemovableHandle:
         """Call `fn(grad_inputs, grad_outputs)` after this node has run: tuples of what it gives and of what it was given.
@@ -85,12 +91,14 @@ class Node:
 
     def __call__(self, *grads):
         """Run this node alone, without its hooks: from the gradients of its outputs (tensors or None) those of its inputs, a tuple if several."""
-        if len(grads) != self.arity:
-            raise TypeError(f"expected {self.arity} arguments, got {len(grads)} instead")
+        outputs = self._outputs
+        if len(grads) != len(outputs):
+            raise TypeError(f"expected {len(outputs)} arguments, got {len(grads)} instead")
         for i, g in enumerate(grads):
             if g is not None and not hasattr(g, "_array"):
                 raise TypeError(f"argument {i} is not a Variable")
-        out = tuple(self.plan.backward_on_tensors(self, grads[0] if self.arity == 1 else list(grads)))
+        given = dict(zip(outputs, grads))
+        out = tuple(self.plan.backward_on_tensors(self, grads[0] if self.arity == 1 else [given.get(i) for i in range(self.arity)]))
         return out[0] if len(out) == 1 else out
 
     def __repr__(self):

@@ -280,6 +280,28 @@ def test_hooks_of_nodes_to_which_nothing_comes(torch):
     raises(RuntimeError, "Trying to backward through the graph a second time", lambda: y.sum().backward())
 
 
+def test_hooks_see_gradients_in_the_shape_and_type_of_what_they_belong_to(torch):
+    x, w = torch.ones(3, requires_grad=True), torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
+    seen = []
+    y = x * w
+    y.grad_fn.register_hook(lambda gi, go: seen.extend((tuple(g.shape), g.dtype) for g in gi + go))
+    s = x.sum()
+    s.grad_fn.register_hook(lambda gi, go: seen.extend((tuple(g.shape), g.dtype) for g in gi + go))
+    (y.sum() + s).backward()
+    f, d = torch.float32, torch.float64
+    assert sorted(seen, key=str) == sorted([((3,), f), ((2, 1), d), ((2, 3), d), ((3,), f), ((), f)], key=str)
+
+
+def test_outputs_without_gradients_are_not_shown(torch):
+    x = torch.tensor([[1.0, 2.0], [4.0, 3.0]], requires_grad=True)
+    values, indices = x.max(1)
+    seen = []
+    values.grad_fn.register_prehook(lambda go: (seen.append(lists(go)), (go[0] * 10,))[1])
+    values.sum().backward()
+    assert seen == [([1.0, 1.0],)] and len(values.grad_fn._input_metadata) == 1 and not indices.requires_grad
+    assert x.grad.tolist() == [[0.0, 10.0], [10.0, 0.0]]
+
+
 # ---- passes limited to inputs
 
 
