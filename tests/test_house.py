@@ -65,7 +65,7 @@ ALLOWED = {
 }
 NOT_BY_IMPORT_NBGRAD = ("IPython", "ipywidgets", "anywidget", "traitlets", "graphviz", "pygraphviz", "torch", "scipy")
 OURS = {"graph", "notebook", "interop"}  # public modules that torch does not have; every other one is torch's, with torch's meaning
-FACES = {"autograd", "linalg", "nn", "nn.functional", "random", "special", "testing"}
+FACES = {"autograd", "autograd.graph", "autograd.variable", "utils", "utils.hooks", "linalg", "nn", "nn.functional", "random", "special", "testing"}
 OUR_FUNCTIONS = {"install_torch_alias", "uninstall_torch_alias", "load_ipython_extension", "unload_ipython_extension"}
 
 

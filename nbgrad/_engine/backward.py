@@ -8,34 +8,40 @@ from __future__ import annotations
 
 import operator
 import sys
+import threading
 import warnings
 
 import numpy as np
 
 from . import errors, observe
+from .hook_calls import call_accumulated_hooks, call_node_hooks_after, call_node_hooks_before, call_tensor_hooks, running
 from .modes import state
-from .node import AccumulateGrad, Port, gradient_edge, node_of, number_of, storage_of
-from .quiet import quiet_numpy, restore_numpy
+from .node import AccumulateGrad, Port, node_of, number_of, raise_freed, storage_of
+from .quiet import error_state, put_error_state, quiet_numpy, restore_numpy
+from .roots import as_inputs, as_tuple, check_inputs, check_roots, starting_grads
 from .tensor import Tensor, own_gradient, wrap
+from .writing import writable
 
 _sequence = operator.attrgetter("sequence")
+_adding = threading.Lock()  # for what takes several steps between which another thread may run: NumPy lets them while it adds large arrays
+_LARGE = 100  # elements, safely below the 500 or so at which NumPy does
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None) -> None:
     """Compute the gradients of `tensors` with respect to the leaves behind them and add them to the leaves' `.grad`.
 
-    `grad_tensors` are the cotangents, one per tensor of its shape; they may be left out for tensors of one element. Takes single tensors or
-    sequences. See `Tensor.backward` for the other arguments.
+    `grad_tensors` are the cotangents, one per tensor of its shape; they may be left out for tensors of one element. Takes single tensors (or
+    `GradientEdge`s) or sequences of them; `inputs` may also be a dictionary. See `Tensor.backward` for the other arguments.
     """
-    if grad_tensors is None:
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`.")
         grad_tensors = grad_variables
-    tensors = _as_tuple(tensors)
     if inputs is not None:
-        inputs = _as_tuple(inputs)
-        if not inputs:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    grads = _as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(tensors)
-    grads = _starting_grads(tensors, grads, create_graph)
+        inputs = as_inputs(inputs, "backward")
+    tensors = as_tuple(tensors)
+    grads = starting_grads(tensors, grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     if create_graph:
         warnings.warn(
@@ -54,59 +60,38 @@ def grad(
 ) -> tuple:  # fmt: skip
     """Compute and return the gradients of `outputs` with respect to `inputs`, leaving every `.grad` as it is.
 
-    Returns a tuple with one tensor per input. An input that the outputs do not depend on is an error, unless `allow_unused=True` (then it
-    gives None) or `materialize_grads=True` (then zeros).
+    Takes single tensors (or `GradientEdge`s) or sequences of them. Returns a tuple with one tensor per input, or a dictionary if `inputs` is
+    one. An input that the outputs do not depend on is an error, unless `allow_unused=True` (then it gives None) or `materialize_grads=True`
+    (then zeros).
     """
     if is_grads_batched:
         raise errors.unsupported("is_grads_batched", "call autograd.grad once per row")
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
-    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
-    if not inputs:
-        raise ValueError("grad requires non-empty inputs.")
-    grads = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(outputs)
-    grads = _starting_grads(outputs, grads, create_graph)
+    keys = inputs.keys() if type(inputs) is dict else None
+    outputs, inputs = as_tuple(outputs), as_inputs(inputs, "grad")
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, "
+            "please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
+    grads = starting_grads(outputs, grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = execute(outputs, grads, keep, create_graph, inputs, accumulate=False)
-    for i, (g, tensor) in enumerate(zip(found, inputs)):
+    for i, (g, one) in enumerate(zip(found, inputs)):
         if g is None and materialize_grads:
-            found[i] = wrap(np.zeros_like(tensor._array))
+            if not isinstance(one, Tensor):
+                raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
+            found[i] = wrap(np.zeros_like(one._array))
+            found[i]._requires_grad = bool(create_graph)
         elif g is None and not allow_unused:
             raise RuntimeError(
                 f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the "
                 "desired behavior."
             )
-    return tuple(found)
-
-
-def _as_tuple(x):
-    return (x,) if isinstance(x, Tensor) or x is None else tuple(x)
-
-
-def _starting_grads(tensors, grads, create_graph):
-    """Check the cotangents, and make ones for tensors of one element."""
-    if len(tensors) != len(grads):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
-    out = []
-    for i, (tensor, g) in enumerate(zip(tensors, grads)):
-        array = tensor._array
-        if g is None:
-            if tensor._requires_grad:
-                if array.size != 1:
-                    raise RuntimeError("grad can be implicitly created only for scalar outputs")
-                if array.dtype.kind not in "f":
-                    raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}")
-                g = wrap(np.ones(array.shape, array.dtype))
-        elif not isinstance(g, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-        elif g._array.shape != array.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {tensor.shape}."
-            )
-        elif g._array.dtype != array.dtype:
-            g = wrap(g._array.astype(array.dtype)) if not create_graph else g.to(tensor.dtype)
-        out.append(g)
-    return out
+    return tuple(found) if keys is None else dict(zip(keys, found))
 
 
 def execute(tensors, grads, keep, create_graph, inputs, accumulate):
@@ -115,49 +100,33 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     With `inputs` only their gradients are computed: added to their `.grad` if `accumulate`, else returned as a list with None where there is
     none. Without, every leaf behind the tensors accumulates. `keep` leaves what nodes saved in place.
     """
-    roots = []
-    for i, (tensor, g) in enumerate(zip(tensors, grads)):
-        if not tensor._requires_grad:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        roots.append((gradient_edge(tensor), g))
-    captured = None
+    roots = check_roots(tensors, grads)
+    wanted = reachable = None
     if inputs is not None:
-        captured = {}
-        for i, tensor in enumerate(inputs):
-            if not isinstance(tensor, Tensor):
-                raise TypeError(f"expected inputs to be Tensors, but got {type(tensor).__name__} at index {i}")
-            if not tensor._requires_grad:
-                raise RuntimeError("One of the differentiated Tensors does not require grad")
-            if accumulate:
-                tensor.retain_grad()
-            captured.setdefault(gradient_edge(tensor), []).append(i)
+        wanted = check_inputs(inputs, accumulate)
+        reachable = [edge for edge in wanted if edge is not None]
     mode = state.mode
     observer = mode.observer
     on_tensors = create_graph or any(layer.transforms for layer in observe.layers_of(observer))
     if observer is not None or observe.watchers:
+        tensors = [t for t in tensors if isinstance(t, Tensor)]
         observer = observe.for_backward(observer, tensors)
-    before = mode.grad
-    token = quiet_numpy()
+    before, errors_before, token = mode.grad, error_state(), None
     try:
         mode.grad = bool(create_graph)
+        token = quiet_numpy()
         if observer is not None:
             observer.backward_start(tensors)
-        nodes, waiting = _discover(roots)
-        if captured is not None:
-            nodes = _only_towards(nodes, captured)
-        found = _Pass(nodes, waiting, captured, keep, on_tensors, observer, accumulate).run(roots)
+        found = _Pass(roots, reachable, keep, on_tensors, observer, accumulate).run()
     finally:
-        restore_numpy(token)
         mode.grad = before
+        if token is not None:
+            restore_numpy(token)
+        else:  # an interrupt came before the token was in our hands
+            put_error_state(errors_before)
         if observer is not None:
             observer.backward_end()
-    if captured is None:
-        return None
-    out = [None] * len(inputs)
-    for edge, indices in captured.items():
-        for i in indices:
-            out[i] = found.get(edge)
-    return out
+    return None if wanted is None else [found.get(edge) for edge in wanted]
 
 
 def _discover(roots):
@@ -188,60 +157,100 @@ def _discover(roots):
     return nodes, waiting
 
 
-def _only_towards(nodes, captured):
-    """The nodes among these that lie on a way to a captured edge."""
-    wanted = {node_of(edge) for edge in captured}
-    needed = set()
+def _towards(nodes, ends, accumulate):
+    """Which of these nodes have to run so that gradients come to the nodes `ends`.
+
+    Where gradients accumulate PyTorch also runs the nodes of the wanted results themselves, and frees what they saved.
+    """
+    runs = {n for n in nodes if n in ends} if accumulate else set()
     for node in reversed(nodes):
         for edge in node.edges:
-            if edge is not None and ((node_of(edge) in wanted) or node_of(edge) in needed):
-                needed.add(node)
+            if edge is not None and (node_of(edge) in runs or node_of(edge) in ends):
+                runs.add(node)
                 break
-    return [n for n in nodes if n in needed or n in wanted]
+    return runs
 
 
 class _Pass:
     """The state of one backward pass: gradients under way, by node."""
 
-    def __init__(self, nodes, waiting, captured, keep, on_tensors, observer, accumulate):
-        self.nodes, self.waiting, self.captured, self.keep = nodes, waiting, captured, keep
+    def __init__(self, roots, wanted, keep, on_tensors, observer, accumulate):
+        self.roots, self.keep = roots, keep
         self.on_tensors, self.observer = on_tensors, observer
         self.accumulate = accumulate
+        self.nodes, self.waiting = _discover(roots)
         self.buffers = {}  # node -> gradient of its output, or list of them where it has several
         self.owned = set()  # nodes whose buffer nobody else can hold
-        self.found = {}
+        self.limited = wanted is not None
+        self.found = {}  # wanted edge -> its gradient
+        if self.limited:
+            self.wanted = {}  # node -> wanted edges that lead to it
+            for edge in dict.fromkeys(wanted):
+                self.wanted.setdefault(node_of(edge), []).append(edge)
+            self.add_twins()
+            self.runs = _towards(self.nodes, self.wanted, accumulate)
+            self.reached = self.runs.union(self.wanted)
 
-    def run(self, roots):
-        """Run all nodes; returns the gradients captured, by edge."""
-        for edge, g in roots:
+    def add_twins(self):
+        """Count every accumulator of a wanted leaf as wanted; it has several where threads met at its first use."""
+        leaves = {id(node.variable): edges for node, edges in self.wanted.items() if type(node) is AccumulateGrad}
+        for node in self.waiting:
+            if id(node.variable) in leaves:
+                self.wanted.setdefault(node, leaves[id(node.variable)])
+
+    def run(self):
+        """Run all nodes; returns the gradients found, by edge."""
+        for edge, g in self.roots:
             self.deliver(edge, g if self.on_tensors else g._array)
-        if self.captured is None and self.observer is None and not self.on_tensors:
+        if self.limited:
+            self.run_limited()
+        elif self.observer is None and not self.on_tensors:
             self.run_plain()
-            return self.found
-        observer, captured = self.observer, self.captured
-        towards = None if captured is None else set(self.nodes)
-        for node in self.nodes:
-            g = self.buffers.pop(node, None)
-            if node.hooks is not None and g is not None:
-                g = self.run_hooks(node, g)
-            if captured is not None:
-                self.capture(node, g)
-                if not any(e is not None and (node_of(e) in towards or e in captured) for e in node.edges):
-                    continue
-            if g is None:
-                self.pass_nothing(node)
-                continue
-            out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
-            if observer is not None:
-                observer.node_done(node, g, out)
-            for edge, part in zip(node.edges, out):
-                if edge is not None:
-                    self.deliver(edge, part)
-            if not self.keep and node.saved:
-                node.saved = None
-                if observer is not None:
-                    observer.freed(node)
+        else:
+            for node in self.nodes:
+                self.run_node(node, self.buffers.pop(node, None))
         return self.found
+
+    def run_limited(self):
+        """Run what lies on the way to the inputs, and keep their gradients."""
+        for node in self.nodes:
+            if node not in self.reached:
+                continue
+            g = self.buffers.pop(node, None)
+            goes_on = node in self.runs
+            if not goes_on and node.hooks is not None:
+                g = self.run_hooks(node, g)
+            if node in self.wanted and not self.accumulate and g is not None:  # what runs on is kept as it was before the hooks, as in PyTorch
+                self.find(node, g)
+            if goes_on:
+                self.run_node(node, g)
+
+    def find(self, node, g):
+        """Keep the gradients of a node's outputs that are wanted."""
+        for edge in self.wanted[node]:
+            part = g if node.arity == 1 else g[number_of(edge)]
+            if part is not None:
+                part = self.as_tensor(part)
+                self.found[edge] = part if edge not in self.found else self.found[edge] + part
+
+    def run_node(self, node, g):
+        """Run one node and bring on what it gives."""
+        if node.hooks is not None:
+            g, out = self.run_hooked(node, g)
+        elif g is None:
+            out = self.run_nothing(node)
+        else:
+            out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
+        observer = self.observer
+        if observer is not None and g is not None:
+            observer.node_done(node, g, out)
+        for edge, part in zip(node.edges, out):
+            if edge is not None and not (self.limited and node_of(edge) not in self.reached):
+                self.deliver(edge, part)
+        if not self.keep and node.saved:
+            node.saved = None
+            if observer is not None:
+                observer.freed(node)
 
     def run_plain(self):
         """The same where nobody watches and every leaf accumulates: what a training step does, with `deliver` written out."""
@@ -250,11 +259,9 @@ class _Pass:
         for node in self.nodes:
             g = take(node, None)
             if g is None:
-                self.pass_nothing(node)
+                self.run_node(node, None)
                 continue
-            if node.hooks is not None:
-                g = self.run_hooks(node, g)
-            for child, part in zip(node.edges, node.plan.backward(node, g)):
+            for child, part in zip(node.edges, node.plan.backward(node, g) if node.hooks is None else self.run_hooked(node, g)[1]):
                 if child is None:
                     continue
                 if part is None or type(child) is Port:
@@ -280,24 +287,19 @@ class _Pass:
             if not keep and node.saved:
                 node.saved = None
 
-    def pass_nothing(self, node):
-        """No gradient came to this node: the leaves behind it must not wait for one."""
-        for edge in node.edges:
-            if type(edge) is AccumulateGrad:
-                self.deliver(edge, None)
+    def run_nothing(self, node):
+        """No gradient came to this node, so it gives none; only a plan that `takes_nothing` runs all the same."""
+        if getattr(node.plan, "takes_nothing", False):
+            return node.plan.backward_on_tensors(node, None) if self.on_tensors else node.plan.backward(node, None)
+        if node.saved is None:
+            raise_freed(node)
+        return (None,) * len(node.edges)
 
     def deliver(self, edge, g):
         """Bring a gradient (None if undefined) to where an edge leads."""
         node, number = node_of(edge), number_of(edge)
         if g is not None:
-            shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[number], node.dtype[number])
-            if self.on_tensors:
-                g = fit_tensor(g, shape, kind)
-            else:
-                if g.shape != shape:
-                    g = fit(g, shape)
-                if g.dtype != kind:
-                    g = cast(g, kind)
+            g = self.fitted(edge, g)
             if node.arity == 1:
                 present = self.buffers.get(node)
                 self.buffers[node] = g if present is None else self.sum(node, present, g)
@@ -309,6 +311,16 @@ class _Pass:
             if left == 0:
                 self.arrive(node)
 
+    def fitted(self, edge, g):
+        """A gradient in the shape and type of what it is the gradient of."""
+        node = node_of(edge)
+        shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[edge.number], node.dtype[edge.number])
+        if self.on_tensors:
+            return fit_tensor(g, shape, kind)
+        if g.shape != shape:
+            g = fit(g, shape)
+        return g if g.dtype == kind else cast(g, kind)
+
     def sum(self, node, present, g):
         """The second gradient is added out of place, the third and later ones into the buffer that is ours by then."""
         if self.on_tensors or present.ndim == 0:
@@ -319,68 +331,122 @@ class _Pass:
         return present + g
 
     def run_hooks(self, node, g):
-        """Call the tensor hooks of a node's outputs; what they return replaces the gradient."""
-        parts = [g] if node.arity == 1 else g
-        for number, hooks in node.hooks.items():
-            if parts[number] is not None:
-                parts[number] = self.call_hooks(hooks, parts[number])
-        return parts[0] if node.arity == 1 else parts
+        """Call the tensor hooks of a node's outputs; gives what its gradient is then."""
+        grads = self.shown(node, g)
+        before, running.current = running.current, self
+        try:
+            call_tensor_hooks(node.hooks, grads)
+        finally:
+            running.current = before
+        return self.hidden(node, grads)
 
-    def call_hooks(self, hooks, g):
-        tensor = g if self.on_tensors else wrap(g)
-        for hook in tuple(hooks):
-            replaced = hook(tensor)
-            if replaced is not None:
-                if not isinstance(replaced, Tensor):
-                    raise TypeError(f"hook '{getattr(hook, '__name__', hook)}' has returned an incorrect value: a Tensor or None is expected")
-                if replaced._array.shape != tensor._array.shape:
-                    raise RuntimeError(
-                        f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value: {tensor.shape} became {replaced.shape}"
-                    )
-                if replaced._array.dtype != tensor._array.dtype:
-                    raise RuntimeError(
-                        f"hook '{getattr(hook, '__name__', hook)}' has changed the type of value (was torch.{tensor.dtype.tensor_name}Tensor "
-                        f"got torch.{replaced.dtype.tensor_name}Tensor)"
-                    )
-                tensor = replaced
-        return tensor if self.on_tensors else tensor._array
+    def run_hooked(self, node, g):
+        """Run a node with all its hooks; gives the gradient it was run with and what it gave."""
+        grads = self.shown(node, g)
+        before, running.current = running.current, self
+        try:
+            call_tensor_hooks(node.hooks, grads)
+            outputs = node._outputs
+            shown = call_node_hooks_before(node.hooks, [grads[i] for i in outputs])
+            for i, t in zip(outputs, shown):
+                grads[i] = t
+            g = self.hidden(node, grads)
+            if g is None:
+                out = self.run_nothing(node)
+            else:
+                out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
+            if node.hooks.after:
+                given = [None if edge is None or part is None else self.as_tensor(self.fitted(edge, part)) for edge, part in zip(node.edges, out)]
+                given = call_node_hooks_after(node.hooks, given, shown)
+                out = given if self.on_tensors else [None if t is None else t._array for t in given]
+        finally:
+            running.current = before
+        return g, out
 
-    def capture(self, node, g):
-        for edge in self.captured:
-            if node_of(edge) is node:
-                part = g if node.arity == 1 or g is None else g[edge.number]
-                if part is not None:
-                    self.found[edge] = part if self.on_tensors else wrap(part)
+    def as_tensor(self, g):
+        """A gradient as hooks see it."""
+        return g if isinstance(g, Tensor) else wrap(g)
+
+    def shown(self, node, g):
+        """The gradients of a node's outputs as a list of tensors, None where there is none."""
+        parts = [g] * node.arity if g is None else [g] if node.arity == 1 else g
+        return [None if part is None else self.as_tensor(part) for part in parts]
+
+    def hidden(self, node, grads):
+        """The same in the form in which the pass keeps them; None if there is none at all."""
+        parts = grads if self.on_tensors else [None if t is None else t._array for t in grads]
+        return None if all(part is None for part in parts) else parts[0] if node.arity == 1 else parts
+
+    def will_run(self, node):
+        """Whether this pass computes the gradients of a node's outputs. Raises `RuntimeError` where PyTorch cannot tell."""
+        if not self.limited:
+            return node in self.waiting if type(node) is AccumulateGrad else node in set(self.nodes)
+        if type(node) is AccumulateGrad and not self.accumulate and node in self.wanted:
+            raise RuntimeError(
+                "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
+            )
+        return node in self.reached
 
     def arrive(self, node):
-        """All gradients of a leaf are there: add them to its `.grad`, or hand them to whoever asked."""
+        """All gradients of a leaf are there: add them to its `.grad`, or keep them for whoever asked."""
         g = self.buffers.pop(node, None)
-        if g is None:
+        if self.limited and node not in self.wanted:
             return
-        leaf = node.variable
-        if self.captured is not None and node not in self.captured:
+        if node.hooks is not None:
+            self.arrive_hooked(node, g)
+        elif g is not None:
+            if self.limited and not self.accumulate:
+                self.find(node, g)
+            else:
+                self.add_to_grad(node.variable, g)
+
+    def arrive_hooked(self, node, g):
+        """The same with the hooks of the leaf and of its accumulator; they are called also where no gradient came."""
+        if self.limited and not self.accumulate:
+            g = self.run_hooks(node, g)
+            if g is not None:
+                self.find(node, g)
             return
-        if leaf._hooks:
-            g = self.call_hooks(leaf._hooks, g)
-        if self.captured is not None and not self.accumulate:
-            self.found[node] = g if self.on_tensors else wrap(g)
-            return
+        hooks = node.hooks
+        grads = self.shown(node, g)
+        before, running.current = running.current, self
+        try:
+            call_tensor_hooks(hooks, grads)
+            grads = call_node_hooks_before(hooks, grads)
+            g = self.hidden(node, grads)
+            if g is not None:
+                self.add_to_grad(node.variable, g)
+            call_accumulated_hooks(hooks, node.variable)
+            call_node_hooks_after(hooks, [], grads)
+        finally:
+            running.current = before
+
+    def add_to_grad(self, leaf, g):
+        """Add a gradient to the `.grad` of a leaf, in place unless the sum is to have a history."""
         if not leaf._requires_grad:  # switched off since the operators ran
             return
-        present = leaf._grad
-        if present is None:
-            leaf._grad = own_gradient(g)
-        elif self.on_tensors:
-            leaf._grad = present + g
-        elif present._array.flags.writeable:
-            if self.observer is not None:
-                self.observer.before_in_place(None, present)
-            np.add(present._array, g, out=present._array)
-            storage_of(present).version += 1
+        if self.on_tensors:
+            leaf._grad = own_gradient(g) if leaf._grad is None else leaf._grad + g
+        elif leaf._grad is not None and g.size < _LARGE:
+            self.add_in_place(leaf._grad, g)
         else:
-            leaf._grad = wrap(present._array + g)
+            with _adding:
+                if leaf._grad is None:
+                    leaf._grad = own_gradient(g)
+                else:
+                    self.add_in_place(leaf._grad, g)
         if self.observer is not None:
             self.observer.accumulated(leaf, g)
+
+    def add_in_place(self, present, g):
+        """Add to a `.grad`. The change is counted first: an interrupt between the two then leaves one counted too many, never one too few."""
+        array = present._array
+        if not array.flags.writeable:
+            array = writable(array)
+        if self.observer is not None:
+            self.observer.before_in_place(None, present)
+        storage_of(present).version += 1
+        np.add(array, g, array)
 
 
 def fit(g, shape):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 import weakref
 
-from . import errors
+from . import dtypes, errors
+from .hooks import Hooks, RemovableHandle, add_hook, hooks_of_leaf, hooks_of_node
+from .size import size_of_shape
 
 next_sequence = itertools.count().__next__
-LAST = 1 << 62  # sequence number of accumulators: they come before every other node, as soon as they are ready
+LAST = (1 << 64) - 1  # sequence number of accumulators: they come before every other node, as soon as they are ready
 
 
 class Storage:
@@ -31,8 +33,7 @@ class Node:
 
     # `edges`: one per differentiable input, None where no gradient is wanted. `saved`: the tensors that formulas ask for, None once freed.
     # `versions`: theirs at the time, left unset where all were 0. `params`: other things that formulas ask for. `shape`, `dtype`: of the
-    # output (lists of them where there are several). `code`, `offset`: the instruction in the user's source. `hooks`: None or
-    # {output number: [function]}, tensor hooks and retained gradients.
+    # output (lists of them where there are several). `code`, `offset`: the instruction in the user's source. `hooks`: None or `Hooks`.
     # Everything the backward pass reads is a slot: reading an attribute of the class costs five times as much.
     __slots__ = (
         "plan", "edges", "saved", "versions", "params", "shape", "dtype", "sequence", "code", "offset", "hooks", "__dict__", "__weakref__",
@@ -62,6 +63,44 @@ class Node:
     def _sequence_nr(self) -> int:
         return self.sequence
 
+    @property
+    def _outputs(self):
+        """The numbers of its outputs that can have gradients."""
+        return [0] if self.arity == 1 else [i for i, kind in enumerate(self.dtype) if kind.kind in "fc"]
+
+    @property
+    def _input_metadata(self):
+        """What is known of its outputs, whose gradients it takes: objects with `shape`, `dtype` and `device`."""
+        if self.arity == 1:
+            return (InputMetadata(self.shape, self.dtype),)
+        return tuple(InputMetadata(self.shape[i], self.dtype[i]) for i in self._outputs)
+
+    def register_hook(self, fn) -> RemovableHandle:
+        """Call `fn(grad_inputs, grad_outputs)` after this node has run: tuples of what it gives and of what it was given.
+
+        A tuple that `fn` returns replaces `grad_inputs`. Returns a handle with `remove()`.
+        """
+        return add_hook(self._hooks().after, fn)
+
+    def register_prehook(self, fn) -> RemovableHandle:
+        """Call `fn(grad_outputs)` before this node runs, with a tuple; a tuple that it returns replaces it. Returns a handle with `remove()`."""
+        return add_hook(self._hooks().before, fn)
+
+    def _hooks(self):
+        return hooks_of_node(self)
+
+    def __call__(self, *grads):
+        """Run this node alone, without its hooks: from the gradients of its outputs (tensors or None) those of its inputs, a tuple if several."""
+        outputs = self._outputs
+        if len(grads) != len(outputs):
+            raise TypeError(f"expected {len(outputs)} arguments, got {len(grads)} instead")
+        for i, g in enumerate(grads):
+            if g is not None and not hasattr(g, "_array"):
+                raise TypeError(f"argument {i} is not a Variable")
+        given = dict(zip(outputs, grads))
+        out = tuple(self.plan.backward_on_tensors(self, grads[0] if self.arity == 1 else [given.get(i) for i in range(self.arity)]))
+        return out[0] if len(out) == 1 else out
+
     def __repr__(self):
         return f"<{type(self).__name__} object at {hex(id(self))}>"
 
@@ -80,7 +119,32 @@ class AccumulateGrad(Node):
         self.sequence = LAST
         self.code = self.offset = None
         self.plan = None
-        self.hooks = None
+        self.hooks = None if variable._hooks is None else Hooks(variable._hooks)
+
+    def name(self) -> str:
+        """PyTorch's name of it, which is not the name of its class."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __call__(self, *grads):
+        raise errors.unsupported("calling an accumulator by hand", "add to the .grad of its leaf")
+
+    def _hooks(self):
+        hooks_of_leaf(self.variable)
+        if self.hooks is None:
+            self.hooks = Hooks(self.variable._hooks)
+        return self.hooks
+
+
+class InputMetadata:
+    """What a node knows of one of its outputs."""
+
+    __slots__ = ("shape", "dtype")
+    device = dtypes.CPU
+    is_nested_tensor = is_cpp_nested_tensor = False
+
+    def __init__(self, shape, numpy_dtype):
+        self.shape = size_of_shape(shape)
+        self.dtype = dtypes.of_array(numpy_dtype)
 
 
 class Port:
@@ -123,7 +187,8 @@ def number_of(edge) -> int:
 def gradient_edge(tensor):
     """The edge by which a tensor that requires a gradient gets it; for a leaf, its accumulator.
 
-    None for a view that counts as wanting a gradient only because its base does: none will reach it.
+    None for a view that counts as wanting a gradient only because its base does: none will reach it. Of two threads that use a leaf for the first
+    time at the same moment each may make one; backward counts both as the leaf's.
     """
     edge = tensor._edge
     if edge is not None:
@@ -157,11 +222,11 @@ def versions_of(saved):
     return tuple(0 if t._cell is None else t._cell.version for t in saved)
 
 
-def check_versions(node):
-    """Raise `RuntimeError` if a tensor that this node saved has been changed in place since."""
+def check_versions(node, only=None):
+    """Raise `RuntimeError` if a tensor that this node saved has been changed in place since; `only` names one of them."""
     expected = getattr(node, "versions", None) or (0,) * len(node.saved)
     for name, tensor, version in zip(node.plan.saved_names, node.saved, expected):
-        if tensor._cell is None or tensor._cell.version == version:
+        if tensor._cell is None or tensor._cell.version == version or only not in (None, name):
             continue
         edge = node if name in node.plan.op.result_names else history_of(tensor)
         maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")

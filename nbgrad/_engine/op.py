@@ -22,6 +22,7 @@ from .publish import (  # noqa: F401  (op.py is where declarations look)
     ALIASES, AUGMENTED, FACADES, NAMES, NUMBERS, camel, dress, facade, publish, python_operator, with_inplace_flag,
 )  # fmt: skip
 from .quiet import quiet_numpy, restore_numpy
+from .saved import SavedTensor
 from .tensor import Tensor, wrap
 from .views import MULTIPLE, mark_view
 from .writing import into
@@ -109,7 +110,9 @@ class Op:
         """Make, once each, the node class of a name."""
 
         # as properties of the class: a `__getattr__` on nodes would make every other attribute of theirs slow
-        saved = {f"_saved_{n}": property(lambda node, n=n: node.plan.saved_value(node, n)) for n in self.savable if n not in ("grad", *self.grad_names)}
+        names = [n for n in self.savable if n not in ("grad", *self.grad_names)]
+        saved = {f"_saved_{_shown_as(n)}": property(lambda node, n=n: node.plan.saved_value(node, n)) for n in names}
+        saved |= {f"_raw_saved_{n}": property(lambda node, n=n: SavedTensor(node, n)) for n in names if not n.endswith("_shape")}
         fixed = {"__slots__": (), "arity": len(self.outputs) if self.outputs else 1, "__module__": "torch.autograd"}
 
         @functools.cache
@@ -126,6 +129,11 @@ class Op:
 
     def __repr__(self):
         return f"<operator {self.name}>"
+
+
+def _shown_as(name):
+    """PyTorch's name of what a node saved."""
+    return name.removesuffix("_shape") + "_sym_sizes" if name.endswith("_shape") else name
 
 
 class Composite:

@@ -191,15 +191,18 @@ class Plan:
             return tensor
         if type(edge) is AccumulateGrad:
             return edge.variable
+        if tensor._edge is edge:
+            return tensor
         out = object.__new__(BASE_TENSOR[0])
         out._array, out._edge, out._requires_grad, out._cell = tensor._array, edge, True, tensor._cell
         return out
 
     def saved_value(self, node, name):
-        """What `grad_fn._saved_<name>` shows: None for what this call had no need to save. Raises `RuntimeError` once freed."""
+        """What `grad_fn._saved_<name>` shows: None for what this call had no need to save. Raises `RuntimeError` once freed or changed."""
         if name in self.saved_names:
             if node.saved is None:
                 raise errors.freed(node.name(), node.place)
+            check_versions(node, name)
             return self._with_history(node, name, node.saved[self.saved_names.index(name)])
         if name in self.param_names:
             return node.params[self.param_names.index(name)]

@@ -11,6 +11,7 @@ import weakref
 import numpy as np
 
 from . import dtypes, errors
+from .hooks import add_hook, hooks_of_leaf, hooks_of_node
 from .modes import place_of_caller, state
 from .node import STALE, history_of, node_of, number_of, storage_of
 from .size import Size, size_of_shape
@@ -30,7 +31,7 @@ class Tensor:
     _version_when_made = 0  # of a view
     _by_base = False  # whether it requires a gradient only because its base does
     _retains_grad = False
-    _hooks = None  # of a leaf: functions to call with its gradient
+    _hooks = None  # of a leaf: the `Hooks` to call when its gradient is known
 
     __array_priority__ = 1000
     __hash__ = object.__hash__
@@ -201,8 +202,8 @@ class Tensor:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.dtype != self._array.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor of dtype '{self.dtype.name}'. "
-                    "The gradient must have the tensor's dtype."
+                    f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor with grad_dtype '{self.dtype.tensor_name}'. "
+                    "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype)."
                 )
             if value._array.shape != self._array.shape:
                 raise RuntimeError(
@@ -224,38 +225,55 @@ class Tensor:
         """Keep the gradient of this non-leaf in `.grad` when backward passes it."""
         if not self._requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if history_of(self) is None or self._retains_grad:
+        edge = history_of(self)
+        if edge is None or self._retains_grad:
             return
         reference = weakref.ref(self)
 
         def keep(grad):
             tensor = reference()
-            if tensor is None:
+            if tensor is None or grad is None:
                 return
             if tensor._grad is None:
                 tensor._grad = own_gradient(grad)
             else:
                 tensor._grad = tensor._grad + grad if state.mode.grad else wrap(tensor._grad._array + grad._array)
 
-        keep.last = True  # tensor hooks run before it, also those registered after it
-        hooks_of(self._edge).append(keep)
+        hooks_of_node(node_of(edge)).retained[number_of(edge)] = keep
         self._retains_grad = True
 
     def register_hook(self, hook):
         """Call `hook(grad)` when the gradient of this tensor is known; what it returns, if not None, replaces the gradient.
 
-        Returns a handle with `remove()`. Raises `RuntimeError` for a tensor that does not require a gradient.
+        Returns a handle with `remove()`. Raises `RuntimeError` for a tensor that does not require a gradient. A hook stays with the tensor as it
+        is now: after a change in place it sees the gradient of what was there before.
         """
         if not self._requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if history_of(self) is None:
-            hooks = self._hooks
-            if hooks is None:
-                hooks = self._hooks = []
-        else:
-            hooks = hooks_of(self._edge)
-        hooks.insert(len(hooks) - sum(getattr(h, "last", False) for h in hooks), hook)
-        return HookHandle(hooks, hook)
+        edge = history_of(self)
+        hooks = hooks_of_leaf(self) if edge is None else hooks_of_node(node_of(edge))
+        return add_hook(hooks.of_output(number_of(edge)), hook)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call `hook(leaf)` each time backward has added to the `.grad` of this leaf; it returns nothing.
+
+        Returns a handle with `remove()`. Raises `RuntimeError` for a tensor that is no leaf or does not require a gradient.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if history_of(self) is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return add_hook(hooks_of_leaf(self).accumulated, hook)
+
+    @property
+    def _backward_hooks(self):
+        edge = history_of(self)
+        hooks = self._hooks if edge is None else node_of(edge).hooks
+        return None if hooks is None else hooks.tensor.get(number_of(edge))
+
+    @property
+    def _post_accumulate_grad_hooks(self):
+        return self._hooks.accumulated or None if self._hooks is not None else None
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
         """Compute the gradients of this tensor with respect to the leaves it was computed from, and add them to their `.grad`.
@@ -396,30 +414,11 @@ def shared_memory(array):
     return np.asarray(_Memory(array)) if owner.flags.writeable else array
 
 
-class HookHandle:
-    """What registering a hook returns; `remove()` takes the hook away again."""
-
-    def __init__(self, hooks, hook):
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self):
-        """Take the hook away; a second time does nothing."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.remove()
-
-
-def hooks_of(edge):
-    """The list of functions to call with the gradient that arrives over an edge."""
-    node, number = node_of(edge), number_of(edge)
-    if node.hooks is None:
-        node.hooks = {}
-    return node.hooks.setdefault(number, [])
+def move_retained(tensor, old_edge):
+    """After a new history: what `retain_grad` keeps is the gradient of the tensor as it is now."""
+    if tensor._retains_grad and old_edge is not None:
+        keep = node_of(old_edge).hooks.retained.pop(number_of(old_edge))
+        hooks_of_node(node_of(tensor._edge)).retained[number_of(tensor._edge)] = keep
 
 
 def wrap(array, cls=Tensor) -> Tensor:

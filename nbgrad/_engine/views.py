@@ -16,7 +16,7 @@ from . import errors
 from .modes import state
 from .node import REFRESH, STALE, Node, gradient_edge, next_sequence, node_of, number_of, raise_freed, storage_of
 from .plan import NEEDED, OTHER
-from .tensor import hooks_of
+from .tensor import move_retained
 
 # Why a view may not be changed in place while gradients are recorded: what stands in `_creation` of the view, if anything does.
 NO_GRAD, MULTIPLE, CUSTOM, INFERENCE = "no_grad", "multiple", "custom", "inference"
@@ -187,15 +187,6 @@ def refresh(view):
 
 
 REFRESH[0] = refresh
-
-
-def move_retained(tensor, old_edge):
-    """After a new history: what `retain_grad` keeps is the gradient of the tensor as it is now."""
-    if tensor._retains_grad and old_edge is not None:
-        hooks = hooks_of(old_edge)
-        keep = next(h for h in hooks if getattr(h, "last", False))
-        hooks.remove(keep)
-        hooks_of(tensor._edge).append(keep)
 
 
 class CopySlices(Node):

@@ -1,0 +1,5 @@
+"""PyTorch's `torch.utils`."""
+
+from . import hooks
+
+__all__ = ["hooks"]
