@@ -55,7 +55,7 @@ def modified(kind, shape, output_nr, maker, version, expected, saved_at, changed
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[torch.{kind}Tensor {list(shape)}]{which} is at version {version}; expected version {expected} instead. "
         "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True). "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False). "
         f"[nbgrad] Its value was saved at {where(saved_at)} and changed in place at {where(changed_at)}."
     )
 

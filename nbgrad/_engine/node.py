@@ -50,10 +50,14 @@ class Node:
         """The node's name, such as "MulBackward0"."""
         return type(self).__name__
 
+    def shown(self):
+        """What users see as this node: itself, or the ctx of a custom Function."""
+        return self
+
     @property
     def next_functions(self):
         """The nodes that gradients go to next, as pairs (node, its output number); (None, 0) where none is wanted."""
-        return tuple((node_of(edge), number_of(edge)) for edge in self.edges)
+        return tuple((None if edge is None else node_of(edge).shown(), number_of(edge)) for edge in self.edges)
 
     @property
     def metadata(self) -> dict:

@@ -1,0 +1,564 @@
+"""Custom Functions: how a forward written by a user becomes one node of the graph, and its backward what that node does.
+
+What a Function keeps between forward and backward, its ctx, is also what `grad_fn` shows. Users set attributes such as `ctx.shape` on it, which nodes
+have uses of their own for; so the node is another object, which shares the dictionary of the ctx. The ctx holds its node, the node finds the ctx by
+weak reference and makes it anew when nobody kept it: there is no reference cycle.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import warnings
+import weakref
+
+import numpy as np
+
+from . import errors
+from .modes import place_of_caller, state
+from .node import Node, Port, gradient_edge, next_sequence, node_of, number_of, storage_of, versions_of
+from .observe import Observer, observing
+from .op import _mark_view
+from .plan import copy_of
+from .tensor import Tensor, alias, hooks_of, wrap
+
+CUSTOM, MULTIPLE = "custom", "multiple"
+
+
+class FunctionCtx:
+    """What a custom Function keeps between forward and backward. Set any attribute on it; tensors are better given to `save_for_backward`."""
+
+    to_save = saved_for_forward = dirty_tensors = non_differentiable = None
+
+    def save_for_backward(self, *tensors):
+        """Keep tensors, or None, for backward, which finds them in `ctx.saved_tensors`; changes in place meanwhile are noticed."""
+        self.to_save = tensors
+
+    def save_for_forward(self, *tensors):
+        """Keep tensors, or None, for `jvp`, which finds them in `ctx.saved_tensors`."""
+        for tensor in tensors:
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise AssertionError("save_for_forward expects all arguments to be tensors; you should save non-tensors as attributes on ctx.")
+        self.saved_for_forward = tensors
+
+    def mark_dirty(self, *tensors):
+        """Say which inputs forward changed in place; each must be returned."""
+        self.dirty_tensors = tensors
+
+    def mark_non_differentiable(self, *tensors):
+        """Say which outputs have no gradient."""
+        self.non_differentiable = tensors
+
+    def set_materialize_grads(self, value: bool):
+        """Say whether backward gets zeros (the default) or None for an output that no gradient came to."""
+        if type(value) is not bool:
+            raise TypeError(f"set_materialize_grads received an invalid combination of arguments - got ({type(value).__name__}), but expected (bool)")
+        self._node.materialize = value
+
+
+class BackwardCFunction(FunctionCtx):
+    """The ctx of one call, and what `grad_fn` shows of it. Each Function has its own subclass, named after it."""
+
+    __slots__ = ("_node",)
+
+    @property
+    def saved_tensors(self):
+        """The tensors given to `save_for_backward`. Raises `RuntimeError` once they are freed, or when one was changed in place."""
+        if self.saved_for_forward is not None:
+            return self.saved_for_forward
+        return self._node.saved_tensors()
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether any input of the call requires a gradient."""
+        return any(self.needs_input_grad)
+
+    def apply(self, *grads):
+        """Call the user's backward."""
+        function = self._forward_cls
+        if function.backward is not Function.backward and function.vjp is not Function.vjp:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of them."
+            )
+        user = function.vjp if function.vjp is not Function.vjp else function.backward
+        return user(self, list(grads)) if function.boxed_grads_call else user(self, *grads)
+
+    def apply_jvp(self, *tangents):
+        """Call the user's jvp."""
+        return self._forward_cls.jvp(self, *tangents)
+
+    def __getattr__(self, name):  # what every node can do
+        if isinstance(getattr(Node, name, None), (property, types.FunctionType)):
+            return getattr(self._node, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class FunctionNode(Node):
+    """The node of a call of a custom Function."""
+
+    # `state`: the dictionary of the ctx. `reference`: finds the ctx. `materialize`: whether backward gets zeros for what is missing.
+    # `is_tensor`: of each input whether it is a tensor. `outputs`: of each output its shape and type, None where it is no tensor.
+    # `recipe`: of each tensor given to `save_for_backward` its index in `saved` and, if it is an output, which; None for None.
+    __slots__ = ("state", "reference", "materialize", "is_tensor", "outputs", "recipe")
+
+    def shown(self):
+        """The ctx: what users see of this node."""
+        ctx = self.reference()
+        if ctx is None:
+            ctx = object.__new__(self.plan.function._backward_cls)
+            ctx.__dict__ = self.state
+            ctx._node = self
+            self.reference = weakref.ref(ctx)
+        return ctx
+
+    def save(self, tensors):
+        """Keep what was given to `save_for_backward`."""
+        saved, recipe = [], []
+        for i, tensor in enumerate(tensors):
+            if tensor is None:
+                recipe.append(None)
+                continue
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(tensor).__name__}")
+            own = tensor._edge is not None and node_of(tensor._edge) is self
+            recipe.append((len(saved), number_of(tensor._edge) if own else None))
+            saved.append(copy_of(tensor) if own else tensor)
+        self.versions = versions_of(saved)
+        self.saved = tuple(saved) or (None,)  # not empty, so that backward frees it: a later look at `saved_tensors` raises
+        self.recipe = tuple(recipe)
+
+    def saved_tensors(self):
+        """What was saved, as it was given; () while forward still runs."""
+        if self.saved is None:
+            raise errors.freed(self.name(), self.place)
+        if self.plan.function.clear_saved_tensors_on_access and self.recipe:
+            if self.saved == ():
+                raise RuntimeError(
+                    "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True is set on the autograd.Function. "
+                    "Either access saved_tensors only once, or set clear_saved_tensors_on_access=False."
+                )
+            found = tuple(self._unpack(entry) for entry in self.recipe)
+            self.saved = ()
+            return found
+        return tuple(self._unpack(entry) for entry in self.recipe)
+
+    def _unpack(self, entry):
+        if entry is None:
+            return None
+        index, number = entry
+        tensor = self.saved[index]
+        if tensor._cell is not None and tensor._cell.version != self.versions[index]:
+            edge = tensor._edge if number is None else self._edge_of(number)
+            maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
+            raise errors.modified(
+                tensor.dtype.tensor_name, tensor._array.shape, number_of(edge), maker, tensor._cell.version, self.versions[index],
+                self.place, tensor._cell.place,
+            )  # fmt: skip
+        if number is None:
+            return tensor
+        out = wrap(tensor._array)
+        out._edge, out._requires_grad, out._cell = self._edge_of(number), True, tensor._cell
+        return out
+
+    def _edge_of(self, number):
+        return self if self.arity == 1 else Port(self, number)
+
+
+class FunctionPlan:
+    """How the nodes of one Function run backwards."""
+
+    saved_names = result_names = params = differentiable = ()
+    gives_up = True
+    runs_on_nothing = True  # also where no gradient came: backward may make one of nothing
+
+    def __init__(self, function):
+        self.function = function
+        self.name = function.__name__
+        self.op = self
+
+    def backward(self, node, grad):
+        """Arrays of the gradients, one for each input that is a tensor."""
+        grads = [None if g is None else wrap(g) for g in ([grad] if node.arity == 1 else grad)]
+        if state.mode.observer is None:
+            out = self._run(node, grads)
+        else:
+            with observing(None):  # formulas of operators are not heard either; layers stay
+                out = self._run(node, grads)
+        return tuple(None if g is None else g._array for g in out)
+
+    def backward_on_tensors(self, node, grad):
+        """The same as tensors, with a history if the user's backward gives them one."""
+        return self._run(node, [grad] if node.arity == 1 else grad)
+
+    def saved_value(self, node, name):
+        """Nothing has a name of its own here: see `saved_tensors`."""
+        raise AttributeError(name)
+
+    def _run(self, node, grads):
+        given = []
+        for g, output in zip(grads, node.outputs):
+            if g is None and node.materialize and output is not None:
+                g = wrap(np.zeros(*output))
+            given.append(g)
+        out = node.shown().apply(*given)
+        return self._checked(node, list(out) if isinstance(out, tuple) else [out])
+
+    def _checked(self, node, out):
+        """What the user's backward returned, without the Nones for inputs that are no tensors. Raises `RuntimeError` where it cannot be right."""
+        expected = len(node.is_tensor)
+        while len(out) > expected and out[-1] is None:
+            out.pop()
+        name = node.name()
+        if len(out) != expected:
+            raise RuntimeError(f"function {name} returned an incorrect number of gradients (expected {expected}, got {len(out)})")
+        found = []
+        for i, (g, is_tensor) in enumerate(zip(out, node.is_tensor)):
+            if not is_tensor:
+                if g is not None:
+                    raise RuntimeError(
+                        f"function {name} returned a gradient different than None at position {i + 1}, but the corresponding forward input was "
+                        "not a Variable"
+                    )
+                continue
+            if g is not None and not isinstance(g, Tensor):
+                raise RuntimeError(f"expected Variable or None (got {type(g).__name__})")
+            if g is not None and node.edges[len(found)] is not None:
+                _check_gradient(g._array, node.edges[len(found)], len(found), name)
+            found.append(g)
+        return found
+
+
+def _check_gradient(array, edge, index, name):
+    node, number = node_of(edge), number_of(edge)
+    shape, kind = (node.shape, node.dtype) if node.arity == 1 else (node.shape[number], node.dtype[number])
+    if array.shape != shape:
+        came = array.shape[array.ndim - len(shape) :]
+        if array.ndim < len(shape) or any(n not in (1, m) for n, m in zip(shape, came)):
+            raise RuntimeError(
+                f"Function {name} returned an invalid gradient at index {index} - got {list(array.shape)} but expected shape compatible "
+                f"with {list(shape)}"
+            )
+    if array.dtype.kind == "c" and kind.kind != "c":
+        raise RuntimeError(
+            "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false. "
+            f"[nbgrad] {name} returned a complex gradient at index {index} for an input that is real; return its real part."
+        )
+
+
+class FunctionCall:
+    """One call of a Function, as observers hear of it: in the place of an operator's entry."""
+
+    def __init__(self, function, ctx, args):
+        self.function, self.ctx = function, ctx
+        self.name = function.__name__
+        self.params = tuple(f"input{i}" for i in range(len(args)))
+        self.differentiable = tuple(n for n, a in zip(self.params, args) if isinstance(a, Tensor))
+        self.tensors = tuple(a if isinstance(a, Tensor) else None for a in args)
+        self.outputs = 0
+
+    def jvp(self, tangents) -> tuple:
+        """The tangents of the outputs, from one for each argument: None where it has none or is no tensor."""
+        if self.ctx._node.materialize:
+            tangents = [
+                wrap(np.zeros_like(a._array)) if t is None and a is not None and a._array.dtype.kind in "fc" else t
+                for t, a in zip(tangents, self.tensors)
+            ]
+        found = self.ctx.apply_jvp(*tangents)
+        found = found if isinstance(found, tuple) else (found,)
+        if len(found) != self.outputs:
+            raise RuntimeError(f"{self.name}.jvp returned an incorrect number of tangents (expected {self.outputs}, got {len(found)})")
+        return found
+
+    def __repr__(self):
+        return f"<call of {self.name}>"
+
+
+class _Inside(Observer):
+    """Observes what runs inside forward: the graph shows one call, so all that counts is what happens to its arguments."""
+
+    def __init__(self, outside, args):
+        self._outside, self._args = outside, args
+
+    def before_in_place(self, op, tensor):
+        if any(tensor is a for a in self._args):
+            self._outside.before_in_place(op, tensor)
+
+
+def call(function, args, place):
+    """Run a Function's forward on these arguments and record it; returns what forward returned, as tensors with a history."""
+    mode = state.mode
+    inputs = [a for a in args if isinstance(a, Tensor)]
+    recorded = mode.grad and any(a._requires_grad for a in inputs)
+    node = _new_node(function, args, inputs if recorded else (), place)
+    ctx = node.shown()
+    observer = mode.observer
+    heard = None
+    if observer is not None:
+        heard = FunctionCall(function, ctx, args)
+        observer.begin(heard, args)
+        mode.observer = _Inside(observer, args)
+    before = mode.grad
+    mode.grad = False
+    try:
+        if uses_setup_context(function):
+            result = function.forward(*args)
+            function.setup_context(ctx, args, result)
+        else:
+            result = function.forward(ctx, *args)
+    except Exception as error:
+        if observer is not None:
+            observer.op_failed(heard, args, error, place)
+        raise
+    finally:
+        mode.grad = before
+        mode.observer = observer
+    single = not isinstance(result, tuple)
+    outputs = _finish(node, ctx, [result] if single else list(result), inputs, recorded)
+    if observer is not None:
+        heard.outputs = len(outputs)
+        made = tuple(t for t in outputs if isinstance(t, Tensor))
+        has_history = any(t._edge is not None and node_of(t._edge) is node for t in made)
+        observer.op(heard, args, made[0] if single and made else made, node if has_history else None, place)
+    node.state.pop("saved_for_forward", None)
+    return outputs[0] if single else tuple(outputs)
+
+
+def _new_node(function, args, inputs, place):
+    node = object.__new__(function._node_cls)
+    node.plan = function._plan
+    node.edges = tuple([gradient_edge(a) if a._requires_grad else None for a in inputs])
+    node.code, node.offset = place
+    node.hooks = None
+    node.saved = node.recipe = ()
+    node.state = {"needs_input_grad": tuple([isinstance(a, Tensor) and a._requires_grad for a in args])}
+    node.reference = _nothing
+    node.materialize = True
+    node.is_tensor = tuple([isinstance(a, Tensor) for a in args])
+    node.sequence = next_sequence()
+    return node
+
+
+def _nothing():
+    return None
+
+
+def _finish(node, ctx, outputs, inputs, recorded):
+    """Give the outputs their history and the node what it saves; returns the outputs as users get them."""
+    dirty = _marked(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument")
+    frozen = _marked(ctx.non_differentiable, "mark_non_differentiable only accepts variable arguments, but got")
+    for name in ("dirty_tensors", "non_differentiable"):
+        node.state.pop(name, None)
+    is_input = {id(a) for a in inputs}
+    _check_dirty(dirty, is_input, outputs, node.place)
+    node.outputs = [(t._array.shape, t._array.dtype) if isinstance(t, Tensor) else None for t in outputs]
+    shapes, kinds = zip(*[o or ((), np.dtype(np.float32)) for o in node.outputs]) if outputs else ((), ())
+    if len(outputs) == 1:
+        node.shape, node.dtype = shapes[0], kinds[0]
+    else:
+        node.arity, node.shape, node.dtype = len(outputs), list(shapes), list(kinds)
+    differentiable = 0
+    for i, t in enumerate(outputs):
+        if not isinstance(t, Tensor):
+            continue
+        given, changed = id(t) in is_input, id(t) in dirty
+        if recorded and id(t) not in frozen and t._array.dtype.kind in "fc":
+            outputs[i] = t = _with_history(node, t, i, given, changed)
+            differentiable += 1
+        else:
+            outputs[i] = t = _without_history(t, given, changed)
+        if t._base is not None and not (given and changed):
+            t._creation = CUSTOM
+    if differentiable > 1:
+        for t in outputs:
+            if isinstance(t, Tensor) and t._base is not None:
+                t._creation = MULTIPLE
+    to_save = node.state.pop("to_save", None)
+    if recorded:
+        node.save(to_save or ())
+    return outputs
+
+
+def _marked(tensors, complaint):
+    """The tensors given to one of the ctx's methods, by identity."""
+    for i, t in enumerate(tensors or ()):
+        if not isinstance(t, Tensor):
+            raise RuntimeError(f"{complaint} {i} is of type {type(t).__name__}")
+    return {id(t): t for t in tensors or ()}
+
+
+def _check_dirty(dirty, is_input, outputs, place):
+    """Count the changes in place that forward told of, and see that they can have a history."""
+    returned = {id(t) for t in outputs}
+    for key, t in dirty.items():
+        cell = storage_of(t)
+        cell.version += 1
+        cell.place = place
+        if key not in is_input:
+            warnings.warn(
+                "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed to "
+                "ctx.mark_dirty().",
+                UserWarning,
+                stacklevel=6,
+            )
+        if key not in returned:
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace "
+                "must all be outputs of the Function."
+            )
+
+
+def _with_history(node, t, number, given, changed):
+    if given and not changed:
+        t = _view_of(t)
+    elif changed:
+        _check_change(t, len(node.outputs), given)
+    old = t._edge
+    t._edge = node if node.arity == 1 else Port(node, number)
+    t._requires_grad = True
+    if changed and old is not None and t._retains_grad:  # what is retained is the gradient of the tensor as it is now
+        hooks = hooks_of(old)
+        keep = next(h for h in hooks if getattr(h, "last", False))
+        hooks.remove(keep)
+        hooks_of(t._edge).append(keep)
+    return t
+
+
+def _check_change(t, count, given):
+    """Raise `RuntimeError` where a changed input cannot get a new history."""
+    if t._base is not None:
+        if count > 1:
+            raise RuntimeError(
+                "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
+                "This is not supported by the current autograd engine. You should either make sure the input is not a view (using .clone() for "
+                "example) or make your Function only return one Tensor (potentially splitting it into two Functions: one doing the inplace that "
+                "returns a single Tensor and a second one that does the other operations)."
+            )
+        if t._base._requires_grad and t._base._edge is None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        raise errors.unsupported("a Function that changes a view in place", "clone() the view first")
+    if given and t._requires_grad and t._edge is None:
+        raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+    if t._cell is not None and any(r() is not None for r in t._cell.views):
+        raise errors.unsupported("a Function that changes in place a tensor with views still in use", "make the change before taking the view")
+
+
+def _without_history(t, given, changed):
+    if not t._requires_grad:
+        return _view_of(t) if given and not changed else t
+    if given:
+        return alias(t)
+    if t._base is None:
+        t._edge, t._requires_grad = None, False
+    return t
+
+
+def _view_of(t):
+    """The same tensor again, as a view of itself: an input that forward returned as it is."""
+    out = wrap(t._array)
+    _mark_view(out, t)
+    return out
+
+
+def uses_setup_context(function) -> bool:
+    """Whether a Function keeps what it does apart from what it saves."""
+    return function.setup_context is not Function.setup_context
+
+
+class FunctionMeta(type):
+    """Gives each Function the classes of its ctx and of its nodes."""
+
+    def __init__(cls, name, bases, namespace):
+        super().__init__(name, bases, namespace)
+        cls._plan = FunctionPlan(cls)
+        shared = {"__slots__": (), "__module__": "torch.autograd.function"}
+        cls._backward_cls = type(f"{name}Backward", (BackwardCFunction,), {**shared, "_forward_cls": cls})
+        cls._node_cls = type(f"{name}Backward", (FunctionNode,), shared)
+
+
+class Function(FunctionCtx, metaclass=FunctionMeta):
+    """A differentiable operation of your own: subclass it, write the static methods `forward` and `backward`, and call `apply`.
+
+    Either `forward(ctx, *inputs)` does the work and keeps on `ctx` what backward needs, or `forward(*inputs)` does the work and
+    `setup_context(ctx, inputs, output)` keeps. `backward(ctx, *grads)` gets one gradient per output and returns one per input, of its shape;
+    None for an input that is no tensor or needs none.
+    """
+
+    generate_vmap_rule = False
+    clear_saved_tensors_on_access = False
+    boxed_grads_call = False
+
+    def __init__(self, *args, **kwargs):
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on the class "
+            "itself. Instantiating an autograd function will raise an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with static forward "
+            "method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
+
+    @staticmethod
+    def forward(*args, **kwargs):
+        """Compute the outputs: as `forward(ctx, *inputs)`, or as `forward(*inputs)` beside `setup_context`."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        """Keep on `ctx` what backward needs of the inputs, a tuple, and of what forward returned."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        """Compute the gradients of the inputs from those of the outputs."""
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+        )
+
+    vjp = backward
+
+    @staticmethod
+    def jvp(ctx, *grad_inputs):
+        """Compute the tangents of the outputs from those of the inputs."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        """Compute a whole batch: returns (outputs, out_dims)."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True."
+        )
+
+    @classmethod
+    def apply(cls, *args, **kwargs):
+        """Run forward and record it: this is how a Function is called."""
+        if uses_setup_context(cls):
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
+        if kwargs:
+            args = _by_position(cls, args, kwargs)
+        return call(cls, args, place_of_caller(1))
+
+
+def _by_position(function, args, kwargs):
+    """Arguments given by name, put where forward takes them. Raises `TypeError` as PyTorch does."""
+    code = inspect.unwrap(function.forward).__code__
+    names = code.co_varnames[: code.co_argcount]
+    if not uses_setup_context(function):
+        names = names[1:]
+    given = dict(zip(names, args))
+    for name in kwargs:
+        if name in given:
+            raise TypeError(f"forward() got multiple values for argument '{name}'")
+        if name not in names:
+            raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
+    given.update(kwargs)
+    last = max(names.index(name) for name in kwargs)
+    for i, name in enumerate(names[: last + 1]):
+        if name not in given:
+            raise TypeError(f"forward() missing required argument: '{name}' (position {i})")
+    return (*args, *(given[name] for name in names[len(args) : last + 1]))
