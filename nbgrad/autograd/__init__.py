@@ -4,9 +4,13 @@ from .._engine.backward import backward, grad
 from .._engine.modes import enable_grad, no_grad, set_grad_enabled
 from . import function, graph
 from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
-__all__ = ["Function", "Variable", "backward", "enable_grad", "function", "grad", "graph", "no_grad", "set_grad_enabled", "variable"]
+__all__ = [
+    "Function", "Variable", "backward", "enable_grad", "function", "grad", "gradcheck", "gradgradcheck", "graph", "no_grad", "set_grad_enabled",
+    "variable",
+]  # fmt: skip
 
 
 def variable(*args, **kwargs):
