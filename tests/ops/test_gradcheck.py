@@ -53,14 +53,21 @@ def test_gradgradcheck(name):
 
 
 STEPS = {"floor_divide", "heaviside"}  # constant wherever they have a gradient
-SAME = {"cholesky"}  # as linalg.cholesky, which is
+SYMMETRIC = {"linalg.cholesky", "cholesky"}  # of matrices that one element alone may not change: checked below
 
 
 def test_every_differentiable_operator_is_checked():
     """But for those that fill a tensor whatever it held; those that are private to us are checked in the public ones that call them."""
     names = {n if n in SAMPLES else n.partition(".")[0] for n, op in REGISTRY.items() if isinstance(op, Op) and op.vjp}
     unchecked = {n for n in names - {*CHOSEN} if not n.startswith("_") and not n.endswith("_")}
-    assert sorted(unchecked - STEPS - SAME) == []
+    assert sorted(unchecked - STEPS - SYMMETRIC) == []
+
+
+@pytest.mark.parametrize("check", [nbgrad.autograd.gradcheck, nbgrad.autograd.gradgradcheck])
+def test_cholesky(check):
+    root = our_tensor(np.random.default_rng(0).normal(size=(3, 3)), True)
+    for function in (nbgrad.linalg.cholesky, nbgrad.cholesky):
+        assert check(lambda r, function=function: function(r @ r.T + nbgrad.eye(3, dtype=nbgrad.float64)), root)
 
 
 def test_a_wrong_derivative_is_noticed(monkeypatch):
