@@ -16,14 +16,12 @@ import numpy as np
 
 from . import errors
 from .modes import place_of_caller, state
-from .node import Node, Port, gradient_edge, next_sequence, node_of, number_of, storage_of, versions_of
+from .node import STALE, AccumulateGrad, Node, Port, gradient_edge, next_sequence, node_of, number_of, raise_freed, versions_of
 from .observe import Observer, observing
-from .op import _mark_view
 from .plan import copy_of
-from .tensor import Tensor, alias, hooks_of, wrap
-
-CUSTOM, MULTIPLE = "custom", "multiple"
-
+from .saved import Packed, SavedTensor, current_hooks
+from .tensor import Tensor, alias, move_retained, wrap
+from .views import CUSTOM, MULTIPLE, check_may_change, count_change, mark_view, spread_history, through_base
 
 class FunctionCtx:
     """What a custom Function keeps between forward and backward. Set any attribute on it; tensors are better given to `save_for_backward`."""
@@ -69,6 +67,10 @@ class BackwardCFunction(FunctionCtx):
         return self._node.saved_tensors()
 
     @property
+    def _raw_saved_tensors(self):
+        return tuple(_SavedByUser(self._node, number) for number in range(len(self.saved_tensors)))
+
+    @property
     def requires_grad(self) -> bool:
         """Whether any input of the call requires a gradient."""
         return any(self.needs_input_grad)
@@ -98,7 +100,8 @@ class FunctionNode(Node):
 
     # `state`: the dictionary of the ctx. `reference`: finds the ctx. `materialize`: whether backward gets zeros for what is missing.
     # `is_tensor`: of each input whether it is a tensor. `outputs`: of each output its shape and type, None where it is no tensor.
-    # `recipe`: of each tensor given to `save_for_backward` its index in `saved` and, if it is an output, which; None for None.
+    # `recipe`: of each tensor given to `save_for_backward` its index in `saved` and the edge of its gradient, None for an output, whose number
+    # comes third; None for None.
     __slots__ = ("state", "reference", "materialize", "is_tensor", "outputs", "recipe")
 
     def shown(self):
@@ -111,18 +114,18 @@ class FunctionNode(Node):
             self.reference = weakref.ref(ctx)
         return ctx
 
-    def save(self, tensors):
-        """Keep what was given to `save_for_backward`."""
-        saved, recipe = [], []
+    def save(self, tensors, own):
+        """Keep what was given to `save_for_backward`; `own` are the outputs, by identity, with their numbers."""
+        saved, recipe, hooks = [], [], current_hooks()
         for i, tensor in enumerate(tensors):
             if tensor is None:
                 recipe.append(None)
                 continue
             if not isinstance(tensor, Tensor):
                 raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(tensor).__name__}")
-            own = tensor._edge is not None and node_of(tensor._edge) is self
-            recipe.append((len(saved), number_of(tensor._edge) if own else None))
-            saved.append(copy_of(tensor) if own else tensor)
+            number = own.get(id(tensor))
+            recipe.append((len(saved), gradient_edge(tensor) if number is None and tensor._requires_grad else None, number))
+            saved.append(Packed(hooks, tensor) if hooks is not None else tensor if number is None else copy_of(tensor))
         self.versions = versions_of(saved)
         self.saved = tuple(saved) or (None,)  # not empty, so that backward frees it: a later look at `saved_tensors` raises
         self.recipe = tuple(recipe)
@@ -130,38 +133,64 @@ class FunctionNode(Node):
     def saved_tensors(self):
         """What was saved, as it was given; () while forward still runs."""
         if self.saved is None:
-            raise errors.freed(self.name(), self.place)
+            raise_freed(self)
         if self.plan.function.clear_saved_tensors_on_access and self.recipe:
             if self.saved == ():
                 raise RuntimeError(
                     "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True is set on the autograd.Function. "
                     "Either access saved_tensors only once, or set clear_saved_tensors_on_access=False."
                 )
-            found = tuple(self._unpack(entry) for entry in self.recipe)
+            found = tuple(self.unpack(entry) for entry in self.recipe)
             self.saved = ()
             return found
-        return tuple(self._unpack(entry) for entry in self.recipe)
+        return tuple(self.unpack(entry) for entry in self.recipe)
 
-    def _unpack(self, entry):
+    def unpack(self, entry):
+        """One saved tensor, by its entry in `recipe`."""
         if entry is None:
             return None
-        index, number = entry
+        index, edge, number = entry
         tensor = self.saved[index]
-        if tensor._cell is not None and tensor._cell.version != self.versions[index]:
-            edge = tensor._edge if number is None else self._edge_of(number)
-            maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
-            raise errors.modified(
-                tensor.dtype.tensor_name, tensor._array.shape, number_of(edge), maker, tensor._cell.version, self.versions[index],
-                self.place, tensor._cell.place,
-            )  # fmt: skip
-        if number is None:
+        packed = type(tensor) is Packed
+        if packed:
+            tensor = tensor.unpack()
+        elif tensor._cell is not None and tensor._cell.version != self.versions[index]:
+            raise self._modified(tensor, self.versions[index], edge if number is None else self.edge_of(number))
+        if number is not None:
+            edge = self.edge_of(number)
+        elif edge is None or not packed:
             return tensor
         out = wrap(tensor._array)
-        out._edge, out._requires_grad, out._cell = self._edge_of(number), True, tensor._cell
+        out._requires_grad, out._cell = True, tensor._cell
+        if type(edge) is AccumulateGrad:
+            out._accumulator = weakref.ref(edge)
+        else:
+            out._edge = edge
         return out
 
-    def _edge_of(self, number):
+    def _modified(self, tensor, expected, edge):
+        maker = None if edge is None or type(edge) is AccumulateGrad else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
+        return errors.modified(
+            tensor.dtype.tensor_name, tensor._array.shape, number_of(edge), maker, tensor._cell.version, expected, self.place, tensor._cell.place
+        )
+
+    def edge_of(self, number):
+        """The edge that leads to one of its outputs."""
         return self if self.arity == 1 else Port(self, number)
+
+
+class _SavedByUser(SavedTensor):
+    """One of the tensors given to `save_for_backward`, by its number."""
+
+    @property
+    def _index(self):
+        entry = self._node.recipe[self._name]
+        return None if entry is None else entry[0]
+
+    def unpack(self):
+        if self._node.saved is None:
+            raise_freed(self._node)
+        return self._node.unpack(self._node.recipe[self._name])
 
 
 class FunctionPlan:
@@ -169,7 +198,7 @@ class FunctionPlan:
 
     saved_names = result_names = params = differentiable = ()
     gives_up = True
-    runs_on_nothing = True  # also where no gradient came: backward may make one of nothing
+    takes_nothing = True  # runs also where no gradient came: backward may make one of nothing
 
     def __init__(self, function):
         self.function = function
@@ -178,7 +207,7 @@ class FunctionPlan:
 
     def backward(self, node, grad):
         """Arrays of the gradients, one for each input that is a tensor."""
-        grads = [None if g is None else wrap(g) for g in ([grad] if node.arity == 1 else grad)]
+        grads = [None if g is None else wrap(g) for g in _as_list(node, grad)]
         if state.mode.observer is None:
             out = self._run(node, grads)
         else:
@@ -188,7 +217,7 @@ class FunctionPlan:
 
     def backward_on_tensors(self, node, grad):
         """The same as tensors, with a history if the user's backward gives them one."""
-        return self._run(node, [grad] if node.arity == 1 else grad)
+        return self._run(node, _as_list(node, grad))
 
     def saved_value(self, node, name):
         """Nothing has a name of its own here: see `saved_tensors`."""
@@ -226,6 +255,11 @@ class FunctionPlan:
                 _check_gradient(g._array, node.edges[len(found)], len(found), name)
             found.append(g)
         return found
+
+
+def _as_list(node, grad):
+    """The gradients of a node's outputs, one for each; none at all may come as None."""
+    return [None] * node.arity if grad is None else [grad] if node.arity == 1 else grad
 
 
 def _check_gradient(array, edge, index, name):
@@ -313,12 +347,11 @@ def call(function, args, place):
         mode.grad = before
         mode.observer = observer
     single = not isinstance(result, tuple)
-    outputs = _finish(node, ctx, [result] if single else list(result), inputs, recorded)
+    outputs, stands = _finish(node, ctx, [result] if single else list(result), inputs, recorded)
     if observer is not None:
         heard.outputs = len(outputs)
         made = tuple(t for t in outputs if isinstance(t, Tensor))
-        has_history = any(t._edge is not None and node_of(t._edge) is node for t in made)
-        observer.op(heard, args, made[0] if single and made else made, node if has_history else None, place)
+        observer.op(heard, args, made[0] if single and made else made, stands, place)
     node.state.pop("saved_for_forward", None)
     return outputs[0] if single else tuple(outputs)
 
@@ -343,7 +376,7 @@ def _nothing():
 
 
 def _finish(node, ctx, outputs, inputs, recorded):
-    """Give the outputs their history and the node what it saves; returns the outputs as users get them."""
+    """Give the outputs their history and the node what it saves; returns the outputs as users get them and the node of the call, if any."""
     dirty = _marked(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument")
     frozen = _marked(ctx.non_differentiable, "mark_non_differentiable only accepts variable arguments, but got")
     for name in ("dirty_tensors", "non_differentiable"):
@@ -356,13 +389,14 @@ def _finish(node, ctx, outputs, inputs, recorded):
         node.shape, node.dtype = shapes[0], kinds[0]
     else:
         node.arity, node.shape, node.dtype = len(outputs), list(shapes), list(kinds)
-    differentiable = 0
+    differentiable, own, stands = 0, {}, None
     for i, t in enumerate(outputs):
         if not isinstance(t, Tensor):
             continue
         given, changed = id(t) in is_input, id(t) in dirty
         if recorded and id(t) not in frozen and t._array.dtype.kind in "fc":
-            outputs[i] = t = _with_history(node, t, i, given, changed)
+            outputs[i], stands = _with_history(node, t, i, given, changed, inputs)
+            own[id(t)], t = i, outputs[i]
             differentiable += 1
         else:
             outputs[i] = t = _without_history(t, given, changed)
@@ -374,8 +408,8 @@ def _finish(node, ctx, outputs, inputs, recorded):
                 t._creation = MULTIPLE
     to_save = node.state.pop("to_save", None)
     if recorded:
-        node.save(to_save or ())
-    return outputs
+        node.save(to_save or (), own)
+    return outputs, stands
 
 
 def _marked(tensors, complaint):
@@ -390,9 +424,7 @@ def _check_dirty(dirty, is_input, outputs, place):
     """Count the changes in place that forward told of, and see that they can have a history."""
     returned = {id(t) for t in outputs}
     for key, t in dirty.items():
-        cell = storage_of(t)
-        cell.version += 1
-        cell.place = place
+        count_change(t, place)
         if key not in is_input:
             warnings.warn(
                 "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed to "
@@ -407,39 +439,42 @@ def _check_dirty(dirty, is_input, outputs, place):
             )
 
 
-def _with_history(node, t, number, given, changed):
-    if given and not changed:
+def _with_history(node, t, number, given, changed, inputs):
+    """Make a tensor an output of the node; returns it, and the node that now stands for the call."""
+    if changed:
+        return t, _change_history(node, t, number, given, inputs)
+    if given:
         t = _view_of(t)
-    elif changed:
-        _check_change(t, len(node.outputs), given)
-    old = t._edge
-    t._edge = node if node.arity == 1 else Port(node, number)
-    t._requires_grad = True
-    if changed and old is not None and t._retains_grad:  # what is retained is the gradient of the tensor as it is now
-        hooks = hooks_of(old)
-        keep = next(h for h in hooks if getattr(h, "last", False))
-        hooks.remove(keep)
-        hooks_of(t._edge).append(keep)
-    return t
+    t._edge, t._requires_grad, t._by_base = node.edge_of(number), True, False
+    return t, node
 
 
-def _check_change(t, count, given):
-    """Raise `RuntimeError` where a changed input cannot get a new history."""
-    if t._base is not None:
-        if count > 1:
-            raise RuntimeError(
-                "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
-                "This is not supported by the current autograd engine. You should either make sure the input is not a view (using .clone() for "
-                "example) or make your Function only return one Tensor (potentially splitting it into two Functions: one doing the inplace that "
-                "returns a single Tensor and a second one that does the other operations)."
-            )
-        if t._base._requires_grad and t._base._edge is None:
-            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        raise errors.unsupported("a Function that changes a view in place", "clone() the view first")
-    if given and t._requires_grad and t._edge is None:
-        raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
-    if t._cell is not None and any(r() is not None for r in t._cell.views):
-        raise errors.unsupported("a Function that changes in place a tensor with views still in use", "make the change before taking the view")
+def _change_history(node, t, number, given, inputs):
+    """Give an input that forward has changed its new history; returns the node of that."""
+    base = t._base
+    if base is None:
+        if given and t._requires_grad and t._edge is None:
+            raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+        old = t._edge
+        t._edge, t._requires_grad, t._by_base = node.edge_of(number), True, False
+        move_retained(t, old)
+        spread_history(t)
+        return node
+    if len(node.outputs) > 1:
+        raise RuntimeError(
+            "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
+            "This is not supported by the current autograd engine. You should either make sure the input is not a view (using .clone() for "
+            "example) or make your Function only return one Tensor (potentially splitting it into two Functions: one doing the inplace that "
+            "returns a single Tensor and a second one that does the other operations)."
+        )
+    check_may_change(t)
+    first = next((i for i, a in enumerate(inputs) if a is t), None)
+    through = through_base(t, node, first)
+    t._requires_grad, t._by_base = True, False
+    if t._edge is not STALE:
+        t._edge_before, t._edge = t._edge, STALE
+    spread_history(base)
+    return through
 
 
 def _without_history(t, given, changed):
@@ -455,7 +490,7 @@ def _without_history(t, given, changed):
 def _view_of(t):
     """The same tensor again, as a view of itself: an input that forward returned as it is."""
     out = wrap(t._array)
-    _mark_view(out, t)
+    mark_view(out, t)
     return out
 
 

@@ -175,6 +175,11 @@ def node_of(edge):
     return edge.node if type(edge) is Port else edge
 
 
+def behind(shown):
+    """The node that users see as `shown`."""
+    return getattr(shown, "_node", shown)
+
+
 def number_of(edge) -> int:
     """Which output of its node an edge leads to."""
     return edge.number if type(edge) is Port else 0

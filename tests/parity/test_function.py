@@ -600,6 +600,132 @@ def test_only_some_inputs(torch, x):
     assert g.tolist() == [1, 1, 1] and seen == [(True, True)] and x.grad is None
 
 
+FORBIDDEN = "This view was created inside a custom Function .or because an input was returned as-is. and the autograd logic to handle view.inplace"
+MULTIPLE = "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace"
+
+
+@pytest.mark.parametrize("returned", [lambda a: a, lambda a: a.view(3, 1), lambda a: a[:2]])
+def test_views_from_inside_may_not_be_changed(torch, x, returned):
+    a = x * 1
+    y = make(torch, lambda ctx, a: returned(a), lambda ctx, g: g).apply(a)
+    with pytest.raises(RuntimeError, match="Output 0 of My is a view and is being modified inplace. " + FORBIDDEN):
+        y.mul_(2)
+    y, _ = make(torch, lambda ctx, a: (returned(a), a * 2), lambda ctx, g, h: g).apply(a)
+    with pytest.raises(RuntimeError, match="Output 0 of My is a view and is being modified inplace. " + MULTIPLE):
+        y.mul_(2)
+    y = make(torch, lambda ctx, a: returned(a), lambda ctx, g: g).apply(a)
+    a.mul_(3)
+    with pytest.raises(RuntimeError, match="Output 0 of My is a view and its base or another view of its base has been modified inplace. " + FORBIDDEN):
+        y.grad_fn  # noqa: B018
+
+
+def test_a_view_without_gradient_may_be_changed_unless_recorded(torch):
+    z = torch.tensor([4.0, 5.0])
+    y = make(torch, lambda ctx, z: z).apply(z)
+    y.mul_(2)
+    assert z.tolist() == [8, 10] and not y.requires_grad
+    with pytest.raises(RuntimeError, match="A view was created in no_grad mode and is being modified inplace with grad mode enabled. " + FORBIDDEN):
+        y.mul_(torch.ones(1, requires_grad=True))
+
+
+def test_changing_a_view_in_place(torch, x):
+    b = x * 1
+    a = b[:2]
+    y = make(torch, lambda ctx, a: (ctx.mark_dirty(a), a.mul_(2))[1], lambda ctx, g: g * 9).apply(a)
+    assert y is a and type(a.grad_fn).__name__ == "AsStridedBackward0" and type(b.grad_fn).__name__ == "CopySlices"
+    b.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [9, 9, 1] and b.tolist() == [2, 4, 3]
+    x.grad = None
+    a.sum().backward()
+    assert x.grad.tolist() == [9, 9, 0]
+
+
+def test_views_of_what_is_changed_in_place(torch, x):
+    a = x * 1
+    v = a[:2]
+    make(torch, lambda ctx, a: (ctx.mark_dirty(a), a.mul_(2))[1], lambda ctx, g: g * 9).apply(a)
+    assert type(v.grad_fn).__name__ == "AsStridedBackward0"
+    v.sum().backward()
+    assert x.grad.tolist() == [9, 9, 0]
+
+
+def test_node_hooks(torch, x):
+    heard = []
+    y = make(torch, lambda ctx, x: x * 2, lambda ctx, g: (heard.append("backward"), g * 3)[1]).apply(x)
+    node = y.grad_fn
+    assert isinstance(node, torch.autograd.graph.Node)
+    node.register_hook(lambda given, got: heard.append(("after", given[0].tolist(), got[0].tolist())))
+    node.register_prehook(lambda got: heard.append(("before", got[0].tolist())))
+    y.register_hook(lambda g: heard.append(("tensor", g.tolist())))
+    y.sum().backward()
+    ones, threes = [1, 1, 1], [3, 3, 3]
+    assert heard == [("tensor", ones), ("before", ones), "backward", ("after", threes, ones)]
+
+
+def test_gradient_edges(torch, x):
+    y = exp_of(torch).apply(x)
+    edge = torch.autograd.graph.get_gradient_edge(y)
+    assert edge.node is y.grad_fn and edge.output_nr == 0
+    (g,) = torch.autograd.grad((y * 3).sum(), edge, retain_graph=True)
+    assert g.tolist() == [3, 3, 3]
+    (g,) = torch.autograd.grad(torch.autograd.graph.GradientEdge(y.grad_fn, 0), x, torch.ones(3))
+    assert torch.equal(g, x.detach().exp())
+
+
+def test_hooks_on_several_tensors(torch, x):
+    heard = []
+    exp = exp_of(torch)
+    y, z = exp.apply(x), exp.apply(x * 0)
+    torch.autograd.graph.register_multi_grad_hook((y, z), lambda grads: heard.append([g is not None for g in grads]))
+    (y + z).sum().backward()
+    y = exp.apply(x)
+    assert heard == [[True, True]]
+
+
+def test_saved_tensor_hooks(torch, x):
+    heard = []
+
+    def pack(tensor):
+        heard.append(("pack", tensor.tolist()))
+        return tensor.detach() * 10
+
+    def unpack(tensor):
+        heard.append("unpack")
+        return tensor / 10
+
+    def forward(ctx, x):
+        y = x * x
+        ctx.save_for_backward(x, None, y)
+        return y
+
+    my = make(torch, forward, lambda ctx, g: g * ctx.saved_tensors[0] * 2)
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        y = my.apply(x)
+    assert heard == [("pack", [1, 2, 3]), ("pack", [1, 4, 9])]
+    y.sum().backward()
+    assert heard[2:] == ["unpack", "unpack"] and torch.allclose(x.grad, 2 * x.detach())
+
+
+@pytest.mark.parametrize("function", [exp_of, cube_of])
+def test_double_backward_through_saved_tensor_hooks(torch, x, function):
+    plain = torch.autograd.grad(torch.autograd.grad(function(torch).apply(x * 1).sum(), x, create_graph=True)[0].sum(), x)[0]
+    for inner in (lambda x: x, lambda x: x * 1):
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
+            y = function(torch).apply(inner(x))
+        (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        assert torch.allclose(torch.autograd.grad(g.sum(), x)[0], plain)
+
+
+def test_raw_saved_tensors(torch, x):
+    y = exp_of(torch).apply(x)
+    (raw,) = y.grad_fn._raw_saved_tensors
+    raw.register_hooks(lambda t: t * 10, lambda t: t / 5)
+    y.sum().backward()
+    assert torch.allclose(x.grad, 2 * x.detach().exp())
+    with pytest.raises(RuntimeError, match="a second time"):
+        y.grad_fn._raw_saved_tensors  # noqa: B018
+
+
 def test_graphs_are_freed_by_counting():
     gc.collect()
     gc.disable()
