@@ -155,7 +155,7 @@ class FunctionNode(Node):
         if packed:
             tensor = tensor.unpack()
         elif tensor._cell is not None and tensor._cell.version != self.versions[index]:
-            raise self._modified(tensor, self.versions[index], edge if number is None else self.edge_of(number))
+            raise self._modified(tensor, self.versions[index], number)
         if number is not None:
             edge = self.edge_of(number)
         elif edge is None or not packed:
@@ -168,8 +168,9 @@ class FunctionNode(Node):
             out._edge = edge
         return out
 
-    def _modified(self, tensor, expected, edge):
-        maker = None if edge is None or type(edge) is AccumulateGrad else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
+    def _modified(self, tensor, expected, number):
+        edge = (tensor._edge or tensor.__dict__.get("_edge_before")) if number is None else self.edge_of(number)
+        maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")
         return errors.modified(
             tensor.dtype.tensor_name, tensor._array.shape, number_of(edge), maker, tensor._cell.version, expected, self.place, tensor._cell.place
         )

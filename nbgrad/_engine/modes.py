@@ -33,6 +33,16 @@ class _State(threading.local):
 state = _State()
 
 
+class _Anomaly:
+    """Whether backward passes, in all threads, are watched (anomaly.py), and whether they look for NaN."""
+
+    enabled = False
+    check_nan = True
+
+
+anomaly = _Anomaly()
+
+
 def place_of_caller(depth: int):
     """The place `(code, instruction offset)` in the user's source on whose behalf we compute.
 
