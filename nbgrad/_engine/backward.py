@@ -112,16 +112,17 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     if observer is not None or observe.watchers:
         tensors = [t for t in tensors if isinstance(t, Tensor)]
         observer = observe.for_backward(observer, tensors)
-    before, errors_before, token = mode.grad, error_state(), None
+    before, outer, errors_before, token = mode.grad, mode.running, error_state(), None
     try:
         mode.grad = bool(create_graph)
         token = quiet_numpy()
         if observer is not None:
             observer.backward_start(tensors)
         kind = _WatchedPass if anomaly.enabled else _Pass
-        found = kind(roots, reachable, keep, on_tensors, observer, accumulate).run()
+        mode.running = kind(roots, reachable, keep, on_tensors, observer, accumulate)
+        found = mode.running.run()
     finally:
-        mode.grad = before
+        mode.grad, mode.running = before, outer
         if token is not None:
             restore_numpy(token)
         else:  # an interrupt came before the token was in our hands

@@ -160,13 +160,7 @@ class FunctionNode(Node):
             edge = self.edge_of(number)
         elif edge is None or not packed:
             return tensor
-        out = wrap(tensor._array)
-        out._requires_grad, out._cell = True, tensor._cell
-        if type(edge) is AccumulateGrad:
-            out._accumulator = weakref.ref(edge)
-        else:
-            out._edge = edge
-        return out
+        return at_edge(tensor, edge)
 
     def _modified(self, tensor, expected, number):
         edge = (tensor._edge or tensor.__dict__.get("_edge_before")) if number is None else self.edge_of(number)
@@ -178,6 +172,17 @@ class FunctionNode(Node):
     def edge_of(self, number):
         """The edge that leads to one of its outputs."""
         return self if self.arity == 1 else Port(self, number)
+
+
+def at_edge(tensor, edge):
+    """A tensor with the elements of this one, whose gradient goes over an edge."""
+    out = wrap(tensor._array)
+    out._requires_grad, out._cell = True, tensor._cell
+    if type(edge) is AccumulateGrad:
+        out._accumulator = weakref.ref(edge)
+    else:
+        out._edge = edge
+    return out
 
 
 class _SavedByUser(SavedTensor):

@@ -17,11 +17,12 @@ _PACKAGE = str(Path(__file__).parents[1])
 class Mode:
     """What one thread computes under."""
 
-    __slots__ = ("grad", "observer", "place")
+    __slots__ = ("grad", "observer", "place", "running")
 
     def __init__(self):
         self.grad = True
         self.observer = None
+        self.running = None  # the backward pass that is under way
         self.place = None  # set while a composite runs, so that its operators name the user's line and not ours
 
 
