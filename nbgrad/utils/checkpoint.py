@@ -12,7 +12,8 @@ import warnings
 import weakref
 
 from .._engine import errors
-from .._engine.function import Function, at_edge
+from .._engine.function import Function
+from .._engine.function_node import at_edge
 from .._engine.modes import enable_grad, is_grad_enabled, place_of_user, state
 from .._engine.node import gradient_edge
 from .._engine.observe import Layer, add_layer, observing, remove_layer
