@@ -99,21 +99,64 @@ class FunctionCall:
         self.name = function.__name__
         self.params = tuple(f"input{i}" for i in range(len(args)))
         self.differentiable = tuple(n for n, a in zip(self.params, args) if isinstance(a, Tensor))
-        self.tensors = tuple(a if isinstance(a, Tensor) else None for a in args)
-        self.outputs = 0
+        self.inputs = tuple(a if isinstance(a, Tensor) else None for a in args)
+        self.outputs = []  # of each output its shape, whether it is differentiable, whether a view, and which input, if it was changed in place
+
+    def describe(self, outputs, frozen, dirty):
+        """Note what `jvp` has to know of what forward returned; None for what is no tensor."""
+        for t in outputs:
+            if not isinstance(t, Tensor):
+                self.outputs.append(None)
+                continue
+            given = next((i for i, a in enumerate(self.inputs) if a is t), None)
+            changed = given if id(t) in dirty else None
+            is_view = changed is None and (given is not None or t._base is not None)
+            self.outputs.append((t._array.shape, id(t) not in frozen and t._array.dtype.kind in "fc", is_view, changed))
 
     def jvp(self, tangents) -> tuple:
-        """The tangents of the outputs, from one for each argument: None where it has none or is no tensor."""
+        """The tangents of those outputs that are tensors, from one for each argument; None where there is none.
+
+        Raises `RuntimeError` where the user's `jvp` returns what cannot be right.
+        """
         if self.ctx._node.materialize:
             tangents = [
                 wrap(np.zeros_like(a._array)) if t is None and a is not None and a._array.dtype.kind in "fc" else t
-                for t, a in zip(tangents, self.tensors)
+                for t, a in zip(tangents, self.inputs)
             ]
         found = self.ctx.apply_jvp(*tangents)
         found = found if isinstance(found, tuple) else (found,)
-        if len(found) != self.outputs:
-            raise RuntimeError(f"{self.name}.jvp returned an incorrect number of tangents (expected {self.outputs}, got {len(found)})")
-        return found
+        if len(found) != len(self.outputs):
+            raise RuntimeError(
+                f"Function's jvp returned an invalid number of forward gradients (expected {len(self.outputs)} but got {len(found)})"
+            )
+        for i, (t, output) in enumerate(zip(found, self.outputs)):
+            self._check_tangent(i, t, output, tangents)
+        return tuple(t for t, output in zip(found, self.outputs) if output is not None)
+
+    @staticmethod
+    def _check_tangent(i, tangent, output, tangents):
+        if tangent is not None and not isinstance(tangent, Tensor):
+            raise RuntimeError(f"expected Variable or None (got {type(tangent).__name__}) for grad output {i}.")
+        shape, differentiable, is_view, changed = output or ((), False, False, None)
+        if changed is not None and tangent is not tangents[changed]:
+            raise RuntimeError(
+                "An inplace custom Function is not modifying the forward mode gradients inplace. If the forward is modifying an input inplace, then "
+                "the jvp function must modify the corresponding gradient inplace."
+            )
+        if tangent is None:
+            return
+        if not differentiable:
+            raise RuntimeError(
+                f"Function's jvp returned a gradient at position {i}, but  the corresponding forward output is not a differentiable Tensor."
+                "You should return None at that position instead."
+            )
+        if is_view and tangent._base is None:
+            raise RuntimeError("A custom Function's forward is returning a view (or an input as-is) but the jvp is not returning a view.")
+        if tangent._array.shape != shape:
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. Tensor is of "
+                f"size {list(shape)} while the given forward gradient is of size {list(tangent._array.shape)}."
+            )
 
     def __repr__(self):
         return f"<call of {self.name}>"
@@ -159,9 +202,8 @@ def call(function, args, place):
         mode.grad = before
         mode.observer = observer
     single = not isinstance(result, tuple)
-    outputs, stands = _finish(node, ctx, [result] if single else list(result), inputs, recorded)
+    outputs, stands = _finish(node, ctx, [result] if single else list(result), inputs, recorded, heard)
     if observer is not None:
-        heard.outputs = len(outputs)
         made = tuple(t for t in outputs if isinstance(t, Tensor))
         observer.op(heard, args, made[0] if single and made else made, stands, place)
     node.state.pop("saved_for_forward", None)
@@ -187,12 +229,14 @@ def _nothing():
     return None
 
 
-def _finish(node, ctx, outputs, inputs, recorded):
+def _finish(node, ctx, outputs, inputs, recorded, heard):
     """Give the outputs their history and the node what it saves; returns the outputs as users get them and the node of the call, if any."""
     dirty = _marked(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument")
     frozen = _marked(ctx.non_differentiable, "mark_non_differentiable only accepts variable arguments, but got")
     for name in ("dirty_tensors", "non_differentiable"):
         node.state.pop(name, None)
+    if heard is not None:
+        heard.describe(outputs, frozen, dirty)
     is_input = {id(a) for a in inputs}
     _check_dirty(dirty, is_input, outputs, node.place)
     node.outputs = [(t._array.shape, t._array.dtype) if isinstance(t, Tensor) else None for t in outputs]
