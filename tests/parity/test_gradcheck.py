@@ -173,3 +173,13 @@ def test_undefined_gradients(torch, cases, fast):
 def test_settings_that_contradict(torch, cases, check, settings, message):
     with pytest.raises(AssertionError, match=message):
         getattr(torch.autograd, check)(cases.cube(), cases.x, **settings)
+
+
+@pytest.mark.parametrize("kink", ["relu", "threshold"])
+def test_gradients_by_cotangents_of_gradients(torch, kink):
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    cotangent = torch.ones(2, requires_grad=True)
+    y = x.relu() if kink == "relu" else torch.nn.functional.threshold(x, 0.5, 0.0)
+    (g,) = torch.autograd.grad(y, x, cotangent, create_graph=True)
+    (h,) = torch.autograd.grad(g.sum(), cotangent, create_graph=True)
+    assert h.tolist() == [1, 0]
