@@ -21,7 +21,7 @@ from .node import AccumulateGrad, Port, node_of, number_of, raise_freed, storage
 from .quiet import error_state, put_error_state, quiet_numpy, restore_numpy
 from .roots import as_inputs, as_tuple, check_inputs, check_roots, starting_grads
 from .tensor import Tensor, own_gradient, wrap
-from .writing import check_writable
+from .writing import writable
 
 _sequence = operator.attrgetter("sequence")
 _adding = threading.Lock()  # for what takes several steps between which another thread may run: NumPy lets them while it adds large arrays
@@ -442,7 +442,7 @@ class _Pass:
         """Add to a `.grad`. The change is counted first: an interrupt between the two then leaves one counted too many, never one too few."""
         array = present._array
         if not array.flags.writeable:
-            check_writable(array)
+            array = writable(array)
         if self.observer is not None:
             self.observer.before_in_place(None, present)
         storage_of(present).version += 1
