@@ -12,7 +12,7 @@ import warnings
 import weakref
 
 from .._engine import errors
-from .._engine.function import Function
+from .._engine.function import Function, call
 from .._engine.function_node import at_edge
 from .._engine.modes import enable_grad, is_grad_enabled, place_of_user, state
 from .._engine.node import gradient_edge
@@ -104,7 +104,7 @@ def checkpoint(
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     if context_fn is not noop_context_fn or debug is not False:
         raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
-    return CheckpointFunction.apply(function, preserve, *args)
+    return call(CheckpointFunction, (function, preserve, *args), place_of_user())
 
 
 def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs):

@@ -366,3 +366,8 @@ def test_the_record_has_the_first_run_only():
     graph = recorder.graph({"x": x})
     assert [c.op for c in graph.calls] == ["sin", "exp", "sum"]
     assert [s.node for s in graph.steps] == ["SumBackward0", "ExpBackward0", "SinBackward0", "AccumulateGrad"]
+    recorder = Recorder()
+    with observing(recorder):
+        checkpoint(lambda x: x.sin().exp(), x, use_reentrant=True).sum().backward()
+    graph = recorder.graph({"x": x})
+    assert [(c.op, c.place.source) for c in graph.calls] == [("CheckpointFunction", "test_checkpoint.py"), ("sum", "test_checkpoint.py")]

@@ -649,6 +649,17 @@ def test_views_of_what_is_changed_in_place(torch, x):
     assert x.grad.tolist() == [9, 9, 0]
 
 
+@pytest.mark.parametrize("through", ["whole", "view"])
+def test_other_views_of_a_constant_that_is_changed_in_place(torch, x, through):
+    z = torch.ones(3)
+    v, w = z[:], z[1:]
+    my = make(torch, lambda ctx, z, x: (ctx.mark_dirty(z), z.mul_(x))[1], lambda ctx, g: (g * 5, g * 7))
+    my.apply(z if through == "whole" else v, x)
+    assert w.requires_grad and w.tolist() == [2, 3]
+    w.sum().backward()
+    assert x.grad.tolist() == [0, 7, 7]
+
+
 def test_node_hooks(torch, x):
     heard = []
     y = make(torch, lambda ctx, x: x * 2, lambda ctx, g: (heard.append("backward"), g * 3)[1]).apply(x)
