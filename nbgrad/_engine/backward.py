@@ -14,8 +14,9 @@ import warnings
 import numpy as np
 
 from . import errors, observe
+from .anomaly import Watching
 from .hook_calls import call_accumulated_hooks, call_node_hooks_after, call_node_hooks_before, call_tensor_hooks, running
-from .modes import state
+from .modes import anomaly, state
 from .node import AccumulateGrad, Port, node_of, number_of, raise_freed, storage_of
 from .quiet import error_state, put_error_state, quiet_numpy, restore_numpy
 from .roots import as_inputs, as_tuple, check_inputs, check_roots, starting_grads
@@ -111,15 +112,17 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     if observer is not None or observe.watchers:
         tensors = [t for t in tensors if isinstance(t, Tensor)]
         observer = observe.for_backward(observer, tensors)
-    before, errors_before, token = mode.grad, error_state(), None
+    before, outer, errors_before, token = mode.grad, mode.running, error_state(), None
     try:
         mode.grad = bool(create_graph)
         token = quiet_numpy()
         if observer is not None:
             observer.backward_start(tensors)
-        found = _Pass(roots, reachable, keep, on_tensors, observer, accumulate).run()
+        kind = _WatchedPass if anomaly.enabled else _Pass
+        mode.running = kind(roots, reachable, keep, on_tensors, observer, accumulate)
+        found = mode.running.run()
     finally:
-        mode.grad = before
+        mode.grad, mode.running = before, outer
         if token is not None:
             restore_numpy(token)
         else:  # an interrupt came before the token was in our hands
@@ -235,12 +238,7 @@ class _Pass:
 
     def run_node(self, node, g):
         """Run one node and bring on what it gives."""
-        if node.hooks is not None:
-            g, out = self.run_hooked(node, g)
-        elif g is None:
-            out = self.run_nothing(node)
-        else:
-            out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
+        g, out = self.results_of(node, g)
         observer = self.observer
         if observer is not None and g is not None:
             observer.node_done(node, g, out)
@@ -251,6 +249,14 @@ class _Pass:
             node.saved = None
             if observer is not None:
                 observer.freed(node)
+
+    def results_of(self, node, g):
+        """Run one node; gives the gradient it was run with, which hooks may have replaced, and what it gave."""
+        if node.hooks is not None:
+            return self.run_hooked(node, g)
+        if g is None:
+            return g, self.run_nothing(node)
+        return g, node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
 
     def run_plain(self):
         """The same where nobody watches and every leaf accumulates: what a training step does, with `deliver` written out."""
@@ -447,6 +453,10 @@ class _Pass:
             self.observer.before_in_place(None, present)
         storage_of(present).version += 1
         np.add(array, g, array)
+
+
+class _WatchedPass(Watching, _Pass):
+    """A pass under anomaly detection."""
 
 
 def fit(g, shape):

@@ -50,12 +50,23 @@ def freed(node_name, place) -> RuntimeError:
 
 def modified(kind, shape, output_nr, maker, version, expected, saved_at, changed_at) -> RuntimeError:
     """The error of a saved tensor that was changed in place before backward needed it."""
+    from .modes import anomaly
+
     which = f", which is output {output_nr} of {maker}," if maker else ""
+    if anomaly.enabled:
+        hint = (
+            "Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
+            "there or anywhere later. Good luck!"
+        )
+    else:
+        hint = (
+            "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[torch.{kind}Tensor {list(shape)}]{which} is at version {version}; expected version {expected} instead. "
-        "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True). "
+        f"{hint} "
         f"[nbgrad] Its value was saved at {where(saved_at)} and changed in place at {where(changed_at)}."
     )
 

@@ -17,11 +17,12 @@ _PACKAGE = str(Path(__file__).parents[1])
 class Mode:
     """What one thread computes under."""
 
-    __slots__ = ("grad", "observer", "place")
+    __slots__ = ("grad", "observer", "place", "running")
 
     def __init__(self):
         self.grad = True
         self.observer = None
+        self.running = None  # the backward pass that is under way
         self.place = None  # set while a composite runs, so that its operators name the user's line and not ours
 
 
@@ -31,6 +32,16 @@ class _State(threading.local):
 
 
 state = _State()
+
+
+class _Anomaly:
+    """Whether backward passes, in all threads, are watched (anomaly.py), and whether they look for NaN."""
+
+    enabled = False
+    check_nan = True
+
+
+anomaly = _Anomaly()
 
 
 def place_of_caller(depth: int):

@@ -50,10 +50,14 @@ class Node:
         """The node's name, such as "MulBackward0"."""
         return type(self).__name__
 
+    def shown(self):
+        """What users see as this node: itself, or the ctx of a custom Function."""
+        return self
+
     @property
     def next_functions(self):
         """The nodes that gradients go to next, as pairs (node, its output number); (None, 0) where none is wanted."""
-        return tuple((node_of(edge), number_of(edge)) for edge in self.edges)
+        return tuple((None if edge is None else node_of(edge).shown(), number_of(edge)) for edge in self.edges)
 
     @property
     def metadata(self) -> dict:
@@ -177,6 +181,11 @@ REFRESH = [None]  # what makes it anew, put here by views.py
 def node_of(edge):
     """The node that an edge leads to."""
     return edge.node if type(edge) is Port else edge
+
+
+def behind(shown):
+    """The node that users see as `shown`."""
+    return getattr(shown, "_node", shown)
 
 
 def number_of(edge) -> int:

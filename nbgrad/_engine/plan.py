@@ -185,7 +185,7 @@ class Plan:
         """A saved tensor with the edge it had when the operator ran (it may have been changed since), or the leaf itself."""
         if name in self.op.result_names:
             edge = Port(node, self.op.outputs.index(name)) if self.op.outputs and name != "result" else node
-        elif self.kind_of[name] == NEEDED:
+        elif self.kind_of[name] == NEEDED and name in self.op.differentiable:
             edge = node.edges[self.op.differentiable.index(name)]
         else:
             return tensor

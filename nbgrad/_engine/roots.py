@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import dtypes
-from .node import Node, Port, gradient_edge, node_of, number_of
+from .node import Node, Port, behind, gradient_edge, node_of, number_of
 from .tensor import Tensor, wrap
 
 
@@ -31,14 +31,15 @@ def get_gradient_edge(tensor) -> GradientEdge:
     edge = gradient_edge(tensor) if tensor._requires_grad else None
     if edge is None:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
-    return GradientEdge(node_of(edge), number_of(edge))
+    return GradientEdge(node_of(edge).shown(), number_of(edge))
 
 
 def edge_of(place):
     """The edge that leads to a tensor or `GradientEdge`; None for a tensor to which none does."""
     if isinstance(place, Tensor):
         return gradient_edge(place) if place._requires_grad else None
-    return place.node if place.node.arity == 1 else Port(place.node, place.output_nr)
+    node = behind(place.node)
+    return node if node.arity == 1 else Port(node, place.output_nr)
 
 
 def as_tuple(places):
@@ -101,7 +102,7 @@ def _described(place):
         return place._array.shape, place._array.dtype, place._requires_grad
     if not isinstance(place, GradientEdge):
         raise AssertionError(f"Expected output to be a torch.Tensor, but got {type(place).__name__}")
-    node, number = place[:2]
+    node, number = behind(place.node), place.output_nr
     return (node.shape, node.dtype, True) if node.arity == 1 else (node.shape[number], node.dtype[number], True)
 
 

@@ -139,7 +139,7 @@ class SavedTensor:
             )
         packed = Packed((pack_hook, unpack_hook), alias(tensor))
         node.saved = (*node.saved[:index], packed, *node.saved[index + 1 :])
-        if type(node.plan) is not UnpackingPlan:
+        if type(node.plan) is Plan:
             node.plan = unpacking(node.plan)
 
 

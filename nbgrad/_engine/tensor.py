@@ -172,7 +172,8 @@ class Tensor:
     @property
     def grad_fn(self):
         """The node that will carry gradients back through the operator that made it; None for a leaf."""
-        return node_of(history_of(self))
+        edge = history_of(self)
+        return None if edge is None else node_of(edge).shown()
 
     @property
     def output_nr(self) -> int:

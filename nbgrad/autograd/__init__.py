@@ -1,11 +1,17 @@
-"""PyTorch's `torch.autograd`: computing gradients, and switching their recording on and off."""
+"""PyTorch's `torch.autograd`: computing gradients, custom Functions, and switching the recording of gradients on and off."""
 
 from .._engine.backward import backward, grad
 from .._engine.modes import enable_grad, no_grad, set_grad_enabled
-from . import graph
+from . import function, graph
+from .anomaly_mode import detect_anomaly, set_detect_anomaly
+from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
-__all__ = ["Variable", "backward", "enable_grad", "grad", "graph", "no_grad", "set_grad_enabled", "variable"]
+__all__ = [
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "gradcheck", "gradgradcheck", "graph", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled", "variable",
+]  # fmt: skip
 
 
 def variable(*args, **kwargs):

@@ -9,7 +9,10 @@ import weakref
 
 from .._engine.hook_calls import running as _running
 from .._engine.hooks import RemovableHandle as _RemovableHandle
+from .._engine.function import BackwardCFunction as _BackwardCFunction
 from .._engine.node import Node as _Node
+from .._engine.node import history_of as _history_of
+from .._engine.node import node_of as _node_of
 from .._engine.node import storage_of as _storage_of
 from .._engine.roots import GradientEdge, get_gradient_edge
 from .._engine.saved import allow_mutation_on_saved_tensors, disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
@@ -47,6 +50,7 @@ class Node(abc.ABC):
 
 
 Node.register(_Node)
+Node.register(_BackwardCFunction)
 
 
 def increment_version(tensor) -> None:
@@ -98,8 +102,9 @@ def _hooks_for_any(tensors, fn):
 
 def _finder(tensor):
     """A function that gives the node at which the gradient of a tensor arrives, or None once it is gone; it keeps nothing alive."""
-    if tensor.grad_fn is not None:
-        return weakref.ref(tensor.grad_fn)
+    edge = _history_of(tensor)
+    if edge is not None:
+        return weakref.ref(_node_of(edge))
     leaf = weakref.ref(tensor)
 
     def accumulator():

@@ -315,7 +315,7 @@ class Recorder(Observer):
 
 def name_of(op, node=None, in_place=False):
     """The name of an operator; in place it ends with an underscore, as in torch. What is private to us bears the name of its node."""
-    name = op.name if isinstance(op, Op) else op
+    name = op if isinstance(op, str) else op.name
     if name.startswith("_") and not name.startswith("__"):
         plain = re.sub(r"Backward\d*$", "", node.name()) if node is not None else ""
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower() or name.lstrip("_")

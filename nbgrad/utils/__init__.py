@@ -1,5 +1,5 @@
 """PyTorch's `torch.utils`."""
 
-from . import hooks
+from . import checkpoint, hooks
 
-__all__ = ["hooks"]
+__all__ = ["checkpoint", "hooks"]
