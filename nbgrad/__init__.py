@@ -11,6 +11,7 @@ from ._engine.dtypes import (
     half, iinfo, int8, int16, int32, int64, layout, long, memory_format, preserve_format, promote_types, set_default_dtype, short, strided,
     uint8, uint16, uint32, uint64,
 )  # fmt: skip
+from ._engine.inference import inference_mode, is_inference, is_inference_mode_enabled
 from ._engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from ._engine.op import NAMES as _NAMES
 from ._engine.size import Size

@@ -375,8 +375,10 @@ class _Pass:
         elif present._array.flags.writeable:
             if self.observer is not None:
                 self.observer.before_in_place(None, present)
+            cell = storage_of(present)
+            version = cell.version + 1
             np.add(present._array, g, out=present._array)
-            storage_of(present).version += 1
+            cell.version = version
         else:
             leaf._grad = wrap(present._array + g)
         if self.observer is not None:

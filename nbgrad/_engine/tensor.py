@@ -155,6 +155,8 @@ class Tensor:
             return self
         if requires_grad:
             check_differentiable(self._array.dtype)
+            if self.is_inference() and state.mode.inference is None:
+                raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
             if self._array.dtype.kind == "c":  # NumPy knows several objects for one type; the fast paths ask for one
                 self._array = self._array.view(dtypes.of_array(self._array.dtype).numpy)
         self._requires_grad = requires_grad
@@ -272,6 +274,8 @@ class Tensor:
     def data(self) -> Tensor:
         """The same memory as a tensor without history. Changes through it are not noticed by backward; prefer `detach()`."""
         out = wrap(self._array)
+        if self.is_inference():
+            out._cell = self._cell
         observer = state.mode.observer
         if observer is not None:
             observer.op("data", (self,), out, None, place_of_caller(1))
@@ -288,7 +292,13 @@ class Tensor:
 
     @property
     def _version(self) -> int:
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return 0 if self._cell is None else self._cell.version
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode: it can take no part in what is recorded for backward, and counts no changes."""
+        return self._cell is not None and not self._cell.tracked
 
     def _is_view(self) -> bool:
         return self._base is not None

@@ -190,7 +190,7 @@ def as_tensor(data, dtype=None, device=None):
     if isinstance(data, np.ndarray):
         out = from_numpy(data)
         return out if dtype is None else out.to(dtype)
-    return wrap(array_from(data, None if dtype is None else numpy_type(dtype)))
+    return made(array_from(data, None if dtype is None else numpy_type(dtype)))
 
 
 @plain()
@@ -222,7 +222,7 @@ def from_numpy(array):
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         raise TypeError(f"expected np.ndarray (got {name})")
     _check_array(array)
-    return wrap(array.view(np.ndarray))
+    return made(array.view(np.ndarray))
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):
