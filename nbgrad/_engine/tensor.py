@@ -325,9 +325,23 @@ class Tensor:
 
     def __array__(self, dtype=None, copy=None):
         array = self.numpy()
-        if dtype is not None and np.dtype(dtype) != array.dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+        if dtype is None or np.dtype(dtype) == array.dtype:
+            return array.copy() if copy else array
+        if copy is False:
+            raise ValueError("Unable to avoid copy while creating an array as requested: the tensor is of another type.")
+        return array.astype(dtype)
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """Its memory as a DLPack capsule. Raises `BufferError` for a tensor that requires a gradient."""
+        if self._requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if stream not in (None, -1):
+            raise AssertionError("stream should be None on cpu.")
+        return self._array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self):
+        """The kind and number of its device, as DLPack counts them: the CPU."""
+        return self._array.__dlpack_device__()
 
     def __len__(self):
         if self._array.ndim == 0:
@@ -361,23 +375,14 @@ class Tensor:
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __deepcopy__(self, memo):
-        if self._edge is not None:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you were "
-                "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
-                "https://github.com/pytorch/pytorch/pull/103001"
-            )
-        out = wrap(self._array.copy(order="K"), type(self))
-        memo[id(self)] = out
-        out._requires_grad = self._requires_grad
-        if self._grad is not None:
-            out._grad = self._grad.__deepcopy__(memo)
-        return out
+        from .copying import deepcopy
 
-    def __reduce__(self):
-        if self._edge is not None:
-            raise RuntimeError("a tensor that is not a leaf cannot be pickled; pickle its .detach()")
-        return rebuilt, (type(self), np.ascontiguousarray(self._array), self._requires_grad)
+        return deepcopy(self, memo)
+
+    def __reduce_ex__(self, protocol):
+        from .copying import reduce
+
+        return reduce(self)
 
 
 def own_gradient(grad):
@@ -439,13 +444,6 @@ def wrap(array, cls=Tensor) -> Tensor:
     out._edge = None
     out._requires_grad = False
     out._cell = None
-    return out
-
-
-def rebuilt(cls, array, requires_grad):
-    """Make a leaf anew from what `pickle` kept of it."""
-    out = wrap(array, cls)
-    out._requires_grad = requires_grad
     return out
 
 

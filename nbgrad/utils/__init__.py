@@ -1,0 +1,5 @@
+"""PyTorch's `torch.utils`."""
+
+from . import dlpack
+
+__all__ = ["dlpack"]
