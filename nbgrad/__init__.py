@@ -22,8 +22,9 @@ float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})
 
-from . import autograd, linalg, nn, random, special, utils, version  # noqa: E402  (they take from the registry)
+from . import autograd, linalg, nn, random, serialization, special, utils, version  # noqa: E402  (they take from the registry)
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from .serialization import load, save  # noqa: E402
 from .interop import install_torch_alias, uninstall_torch_alias  # noqa: E402
 
 __version__ = version.NBGRAD

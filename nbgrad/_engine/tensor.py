@@ -5,6 +5,7 @@ Operators (op.py, `_ops/`) attach themselves as methods. Memory is always a NumP
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 
@@ -104,7 +105,8 @@ class Tensor:
 
     def stride(self, dim: int | None = None):
         """Elements to step over in memory for a step in each dimension, or in dimension `dim`."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        array = self._array
+        strides = tuple(s // array.itemsize for s in (array.strides if array.size else _strides_without_elements(array)))
         return strides if dim is None else strides[dim]
 
     def is_contiguous(self, memory_format=dtypes.contiguous_format) -> bool:
@@ -383,6 +385,12 @@ class Tensor:
         from .copying import reduce
 
         return reduce(self)
+
+
+def _strides_without_elements(array):
+    """The strides (bytes) that PyTorch gives to a tensor without elements, where NumPy's are 0."""
+    sizes = [max(n, 1) for n in array.shape]
+    return [math.prod(sizes[i + 1 :]) * array.itemsize for i in range(array.ndim)]
 
 
 def own_gradient(grad):
