@@ -48,12 +48,12 @@ def placed(flat, offset, kind, shape, strides, writeable=True):
 
 def state_of(tensor):
     """What users keep on a tensor: its instance attributes that are not the engine's."""
-    return {k: v for k, v in tensor.__dict__.items() if not (k.startswith("_") and hasattr(Tensor, k))}
+    return {k: v for k, v in tensor.__dict__.items() if not (k.startswith("_") and (hasattr(Tensor, k) or k == "_edge_before"))}
 
 
 def deepcopy(tensor, memo):
     """What `copy.deepcopy` makes of a leaf. Raises `RuntimeError` for other tensors."""
-    if tensor._edge is not None:
+    if not tensor.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting to "
             "deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"

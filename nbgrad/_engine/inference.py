@@ -47,7 +47,7 @@ class inference_mode(Decorating):  # noqa: N801  (torch's name)
 
     As `with inference_mode():` or as a decorator, with or without parentheses; `inference_mode(False)` computes as usual inside such a block.
     Recording outside what was made inside raises `RuntimeError` where the tensor would have to be saved, and so does changing it in place. A view
-    taken inside of a tensor that requires a gradient does not require one (PyTorch says that it does, and then loses the gradient).
+    taken inside of a tensor that requires a gradient says that it does too, as in PyTorch, but no gradient flows through it.
     """
 
     def __new__(cls, mode=True):

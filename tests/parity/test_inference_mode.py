@@ -260,7 +260,8 @@ def test_a_change_that_is_refused_changes_nothing():
     assert made.tolist() == [1.0, 1.0, 1.0]
 
 
-def test_a_view_from_inside_never_promises_a_gradient_that_is_lost():
-    x = nbgrad.ones(3, requires_grad=True)
-    view = inside(nbgrad, lambda: x[:2])
-    assert not view.requires_grad and not (view * 2).requires_grad
+def test_a_view_from_inside_counts_as_wanting_a_gradient_and_gets_none(torch, x):
+    view = inside(torch, lambda: x[:2])
+    assert view.requires_grad and view.is_leaf and not view.is_inference() and view._is_view()
+    (view * 3).sum().backward()
+    assert x.grad is None
