@@ -139,7 +139,7 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     before = mode.grad
     token = quiet_numpy()
     try:
-        mode.grad = bool(create_graph)
+        mode.grad = bool(create_graph) and mode.inference is None
         if observer is not None:
             observer.backward_start(tensors)
         nodes, waiting = _discover(roots)

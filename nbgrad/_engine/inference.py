@@ -7,7 +7,7 @@ the mode nothing of this costs anything.
 from __future__ import annotations
 
 from .modes import Decorating, state
-from .node import InferenceStorage
+from .node import INFERENCE_STORAGE
 from .observe import Layer, add_layer, remove_layer
 from .tensor import Tensor
 from .views import INFERENCE
@@ -19,7 +19,9 @@ class _Marking(Layer):
     hears_backward = True
 
     def op(self, op, args, result, node, place, in_place=False):
-        if not in_place and op != "data":
+        if type(result) is Tensor and result._cell is None and op != "data":
+            result._cell = INFERENCE_STORAGE
+        elif not in_place and op != "data":
             for out in result if isinstance(result, (tuple, list)) else (result,):
                 _mark(out)
                 if out._base is not None:
@@ -37,7 +39,7 @@ class _Marking(Layer):
 
 def _mark(tensor):
     if tensor._cell is None:
-        tensor._cell = InferenceStorage()
+        tensor._cell = INFERENCE_STORAGE
     elif tensor.is_inference() and tensor._base is not None:
         tensor._base = None
 

@@ -30,15 +30,16 @@ class Storage:
 
 
 class InferenceStorage(Storage):
-    """In place of the version of what was made in inference mode: asked for outside that mode, it raises `RuntimeError`."""
+    """In place of the version of what was made in inference mode: asked for outside that mode, it raises `RuntimeError`. There is one for all."""
 
     __slots__ = ()
 
     def __init__(self):
-        self.place = None
-        self.views = []
+        pass
 
     tracked = False
+    place = property(lambda self: None, lambda self, place: None)
+    views = property(lambda self: [])
 
     @property
     def version(self):
@@ -52,6 +53,9 @@ class InferenceStorage(Storage):
     @version.setter
     def version(self, value):
         pass
+
+
+INFERENCE_STORAGE = InferenceStorage()
 
 
 class Node:

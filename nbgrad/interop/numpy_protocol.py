@@ -8,6 +8,7 @@ raise `RuntimeError` for a tensor that requires a gradient: `detach()` it first.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 
@@ -67,9 +68,9 @@ def ufunc(self, which, method, *inputs, out=None, **options):
     with _for_user():
         found = _method_of(which, method)
         if found is not None and any(isinstance(i, Tensor) for i in inputs):
-            bound = _bound(found, _operands(inputs, which), options)
-            if bound is not None:
-                result = bound()
+            operands = _operands(inputs, which)
+            if not options or _takes(found, operands, options):
+                result = found(*operands, **options)
                 return result if out is None else _written(out, result, which.__name__)
         arrays = _arrays(inputs, which.__name__)
         if out is not None:
@@ -90,9 +91,9 @@ def function(self, which, types, args, kwargs):
         if found is not None:
             given = dict(kwargs)
             out = given.pop("out", None)
-            bound = _bound(found, args, given)
-            if bound is not None:
-                return bound() if out is None else _written((out,), bound(), name)
+            if _takes(found, args, given):
+                result = found(*args, **given)
+                return result if out is None else _written((out,), result, name)
         arrays, given = _arrays(args, name), _arrays({k: v for k, v in kwargs.items() if k != "out"}, name)
         out = kwargs.get("out")
         if not isinstance(out, Tensor):
@@ -116,6 +117,7 @@ class _for_user:  # noqa: N801
         self.mode.place = self.before
 
 
+@functools.cache
 def _method_of(which, method):
     """What carries out a method of a ufunc on tensors, None where nothing does."""
     name = which.__name__
@@ -149,13 +151,16 @@ def _operand(x):
     return x.item() if isinstance(x, np.generic) else x
 
 
-def _bound(found, args, kwargs):
-    """The call, ready to be made; None where it has arguments that we have nothing for."""
+_signature = functools.cache(inspect.signature)
+
+
+def _takes(found, args, kwargs):
+    """Whether ours has all these arguments; if not, NumPy's own does the work."""
     try:
-        inspect.signature(found).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return None
-    return lambda: found(*args, **kwargs)
+        _signature(found).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
 
 
 def _arrays(x, name):
