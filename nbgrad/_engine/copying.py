@@ -37,10 +37,12 @@ def memory_of(array):
 
 def placed(flat, offset, kind, shape, strides, writeable=True):
     """An array of this type, shape and strides (bytes) in the memory of `flat`. Raises `ValueError` where it does not fit into it."""
-    span = sum((n - 1) * s for n, s in zip(shape, strides)) + kind.itemsize if all(shape) else 0
+    if not all(shape):  # no elements, wherever they lie
+        return np.empty(shape, kind)
+    span = sum((n - 1) * s for n, s in zip(shape, strides)) + kind.itemsize
     if offset < 0 or any(s < 0 for s in strides) or offset + span > flat.nbytes:
         raise ValueError(f"{span} bytes from byte {offset} on do not fit into {flat.nbytes} bytes of memory")
-    array = np.ndarray(shape, kind, buffer=flat.data if flat.size else None, offset=offset if flat.size else 0, strides=strides)
+    array = np.ndarray(shape, kind, buffer=flat.data, offset=offset, strides=strides)
     if not writeable:
         array.flags.writeable = False
     return array

@@ -40,8 +40,6 @@ class _Marking(Layer):
 def _mark(tensor):
     if tensor._cell is None:
         tensor._cell = INFERENCE_STORAGE
-    elif tensor.is_inference() and tensor._base is not None:
-        tensor._base = None
 
 
 class inference_mode(Decorating):  # noqa: N801  (torch's name)

@@ -174,6 +174,7 @@ def test_they_can_be_changed_inside(torch, made):
         assert view.is_inference() and not view._is_view()
         view.mul_(3)
         assert made.tolist() == [7.0, 6.0, 6.0] and view.tolist() == [6.0, 6.0]
+    assert made[:2].is_inference() and not made[:2]._is_view() and made.t().is_inference()
 
 
 def test_requires_grad_is_set_inside_or_on_a_clone(torch, made):
