@@ -12,6 +12,7 @@ import io
 import math
 import os
 import pickle
+import struct
 import sys
 import zipfile
 
@@ -30,6 +31,7 @@ _STORAGES = {
     "complex128": "ComplexDoubleStorage",
 }  # fmt: skip
 _TYPE_OF_STORAGE = {name: dtypes._BY_NAME[kind] for kind, name in _STORAGES.items()} | {"BFloat16Storage": None}
+_DAMAGED = (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OverflowError, struct.error)  # what zipfile says of archives that are none
 _ALIGNMENT = 64
 _VERSION = b"3\n"
 
@@ -178,7 +180,7 @@ def read(file, map_location, weights_only, options):
         )
     try:
         archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise RuntimeError(
             f"PytorchStreamReader failed reading zip archive: failed finding central directory ({error}). The file is corrupted: it was not saved or "
             "transferred to its end, or has been changed since."
@@ -220,7 +222,7 @@ class _Reader:
             return self.archive.read(f"{self.root}/{name}")
         except KeyError:
             raise RuntimeError(f"PytorchStreamReader failed locating file {name}: file not found") from None
-        except zipfile.BadZipFile as error:
+        except _DAMAGED as error:
             raise RuntimeError(f"PytorchStreamReader failed reading file {name}: {error}. The file is corrupted.") from None
 
     def weights(self):

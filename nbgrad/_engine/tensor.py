@@ -339,7 +339,8 @@ class Tensor:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         if stream not in (None, -1):
             raise AssertionError("stream should be None on cpu.")
-        return self._array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+        asked = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self._array.__dlpack__(**{name: value for name, value in asked.items() if value is not None})
 
     def __dlpack_device__(self):
         """The kind and number of its device, as DLPack counts them: the CPU."""

@@ -1,7 +1,7 @@
 """NumPy's functions written with our operators, under NumPy's names, with NumPy's arguments and meaning.
 
-`FUNCTIONS` maps each function of NumPy to ours. An argument that ours does not list makes the caller (numpy_protocol.py) compute on arrays instead. `out=` is
-seen to there too.
+`FUNCTIONS` maps each function of NumPy to ours. An argument that ours does not list, or refuses by `NoCounterpart`, makes the caller (numpy_protocol.py)
+compute on arrays instead. `out=` is seen to there too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from .._engine.op import NAMES as ops
 from .._engine.tensor import Tensor, wrap
 
 FUNCTIONS: dict = {}
+
+
+class NoCounterpart(Exception):
+    """Ours does not take these arguments; NumPy's own is to do the work."""
 
 
 def _is(*of_numpy):
@@ -127,6 +131,21 @@ def _spread(name):
 
 _is(np.std)(_spread("std"))
 _is(np.var)(_spread("var"))
+
+
+@_is(np.nanmax)
+def _nanmax(a, axis=None, *, keepdims=False):
+    return _extreme("amax")(_without_nan(a, -np.inf), axis, keepdims)
+
+
+@_is(np.nanmin)
+def _nanmin(a, axis=None, *, keepdims=False):
+    return _extreme("amin")(_without_nan(a, np.inf), axis, keepdims)
+
+
+def _without_nan(a, instead):
+    a = as_tensor(a)
+    return ops["where"](a != a, float(instead), a) if a._array.dtype.kind == "f" else a
 
 
 def _truth(name):
@@ -284,6 +303,20 @@ def _stack(arrays, axis=0, *, dtype=None):
     return ops["stack"](together(*(_typed(a, dtype) for a in arrays)), axis)
 
 
+@_is(np.append)
+def _append(arr, values, axis=None):
+    return _concatenate(together(arr, values), axis)
+
+
+@_is(np.pad)
+def _pad(array, pad_width, mode="constant", *, constant_values=0):
+    array = as_tensor(array)
+    if mode != "constant" or np.ndim(constant_values) or isinstance(constant_values, Tensor):
+        raise NoCounterpart
+    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
+    return ops["nn.functional.pad"](array, [int(n) for pair in widths[::-1] for n in pair], value=constant_values)
+
+
 def _stacked(name):
     return lambda tup, *, dtype=None: ops[name]([_typed(a, dtype) for a in tup])
 
@@ -376,6 +409,10 @@ _is(np.copy)(lambda a: as_tensor(a).clone())
 _is(np.zeros_like)(lambda a, dtype=None: ops["zeros_like"](a, dtype=_dtype(dtype)))
 _is(np.ones_like)(lambda a, dtype=None: ops["ones_like"](a, dtype=_dtype(dtype)))
 _is(np.empty_like)(lambda prototype, dtype=None: ops["empty_like"](prototype, dtype=_dtype(dtype)))
+_is(np.full_like)(lambda a, fill_value, dtype=None: ops["full_like"](a, fill_value, dtype=_dtype(dtype)))
+_is(np.nonzero)(lambda a: ops["nonzero"](as_tensor(a), as_tuple=True))
+_is(np.argwhere)(lambda a: ops["nonzero"](as_tensor(a)))
+_is(np.flatnonzero)(lambda a: ops["nonzero"](as_tensor(a).reshape(-1)).reshape(-1))
 _is(np.diag)(lambda v, k=0: as_tensor(v).diag(k))
 _is(np.diagonal)(lambda a, offset=0, axis1=0, axis2=1: as_tensor(a).diagonal(offset, axis1, axis2))
 _is(np.tril)(lambda m, k=0: as_tensor(m).tril(k))
@@ -434,7 +471,7 @@ def _tensordot(a, b, axes=2):
 @_is(np.einsum)
 def _einsum(subscripts, *operands, optimize=False):
     if not isinstance(subscripts, str):
-        raise TypeError("einsum: the first argument must be a string of subscripts where tensors take part")
+        raise NoCounterpart
     return ops["einsum"](subscripts, *together(*operands))
 
 
@@ -473,6 +510,8 @@ def _linear(name):
 for _name in ("inv", "det", "slogdet", "cholesky", "pinv", "matrix_rank"):
     if f"linalg.{_name}" in ops:
         _is(getattr(np.linalg, _name))(_linear(_name))
+if hasattr(np, "matrix_transpose"):
+    _is(np.matrix_transpose)(lambda x, /: as_tensor(x).transpose(-2, -1))
 _is(np.linalg.matrix_power)(lambda a, n: ops["linalg.matrix_power"](as_tensor(a), n))
 _is(np.linalg.qr)(lambda a, mode="reduced": ops["linalg.qr"](as_tensor(a), mode))
 _is(np.linalg.multi_dot)(lambda arrays: ops["linalg.multi_dot"](together(*arrays)))

@@ -8,6 +8,7 @@ raise `RuntimeError` for a tensor that requires a gradient: `detach()` it first.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -20,7 +21,7 @@ from .._engine.node import storage_of
 from .._engine.op import NAMES
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import into
-from .numpy_functions import FUNCTIONS, as_tensor, together
+from .numpy_functions import FUNCTIONS, NoCounterpart, as_tensor, together
 
 NUMBERS = (bool, int, float, complex, np.generic)
 
@@ -37,7 +38,7 @@ _SAME = frozenset(
     "logaddexp logaddexp2 logical_and logical_not logical_or logical_xor maximum minimum positive pow rad2deg reciprocal remainder sign signbit "
     "sin sinh sqrt square tan tanh trunc".split()
 )  # fmt: skip
-_TOGETHER = frozenset(("matmul", "vecdot", "heaviside", "logaddexp", "logaddexp2", "hypot", "copysign", "atan2"))
+_TOGETHER = frozenset(("heaviside", "logaddexp", "logaddexp2", "hypot", "copysign", "atan2"))  # those that do not promote
 
 
 def _operator(name):
@@ -92,8 +93,9 @@ def function(self, which, types, args, kwargs):
             given = dict(kwargs)
             out = given.pop("out", None)
             if _takes(found, args, given):
-                result = found(*args, **given)
-                return result if out is None else _written((out,), result, name)
+                with contextlib.suppress(NoCounterpart):
+                    result = found(*args, **given)
+                    return result if out is None else _written((out,), result, name)
         arrays, given = _arrays(args, name), _arrays({k: v for k, v in kwargs.items() if k != "out"}, name)
         out = kwargs.get("out")
         if not isinstance(out, Tensor):

@@ -41,13 +41,14 @@ np.clip(a, B, 3) | np.clip(a, min=0) | np.nan_to_num(a) | np.copy(a) | np.diag(a
 np.linalg.norm(a) | np.linalg.norm(a, axis=1) | np.linalg.norm(a, ord=1, axis=0, keepdims=True) | np.linalg.norm(a, 'fro') | np.linalg.inv(s) | np.linalg.det(s)
 np.linalg.solve(s, a) | np.linalg.solve(s, a[:, 0]) | np.linalg.svd(a)[1] | np.linalg.svd(a, compute_uv=False) | np.linalg.slogdet(s)[1] | np.linalg.pinv(a)
 np.linalg.matrix_power(s, 3) | np.linalg.cholesky(s @ np.transpose(s) + np.eye(2)) | np.linalg.multi_dot([s, S, s]) | np.linalg.qr(s)[1]
-np.divmod(a, 0.7)[1] | sum(a) | np.interp | np.round(a, 1) | np.floor(a) | np.sinc(a)
+np.append(a, b) | np.append(a, B, axis=0) | np.pad(a, 1) | np.pad(a, ((0, 1), (2, 0)), constant_values=3.0) | np.nanmax(a, axis=0) | np.nanmin(a)
+np.matrix_transpose(a) | np.divmod(a, 0.7)[1] | sum(a) | np.interp | np.round(a, 1) | np.floor(a) | np.sinc(a)
 """.replace("| np.interp ", "")
 PLAIN = """
 np.argmax(a) | np.argmin(a, axis=1) | np.argmax(a, axis=0, keepdims=True) | np.argsort(a) | np.argsort(a, axis=0) | np.isnan(a) | np.isfinite(a) | np.sign(a)
 a < B | B < a | B == a | B != a | np.greater(a, b) | np.equal(a, 1.5) | np.logical_and(a > 0, b > 0) | np.all(a > 0) | np.any(a > 0, axis=0) | np.all(a > 0, axis=(0, 1))
 np.isclose(a, b) | np.count_nonzero(a > 0) | np.zeros_like(a) | np.ones_like(a, dtype=np.int64) | np.invert(i > 0) | np.bitwise_or(i, 1) | np.left_shift(i, 1) | i + np.array([1, 2, 3])
-np.where(a > 0)[0] | np.rint(a) | np.ceil(a) | np.floor_divide(a, 0.7) | np.signbit(a) | np.sum(i) | np.cumsum(i) | np.maximum(i, 1) | np.logical_or.reduce(a > 0)
+np.where(a > 0)[0] | np.nonzero(a > 0)[1] | np.argwhere(a > 0) | np.flatnonzero(a > 0) | np.full_like(a, 3) | np.rint(a) | np.ceil(a) | np.floor_divide(a, 0.7) | np.signbit(a) | np.sum(i) | np.cumsum(i) | np.maximum(i, 1) | np.logical_or.reduce(a > 0)
 np.ldexp(a, 1) | np.modf(a)[1] | np.cbrt(a) | np.sin(a, dtype=np.float64) | np.spacing(a) | np.add.reduceat(a[0], [0, 1]) | np.heaviside(a, 0.5) | np.copysign(a, B)
 """
 
@@ -90,7 +91,7 @@ def test_a_function_without_gradients_gives_numpys_values_as_a_tensor(program):
 
 @pytest.mark.parametrize(
     "program",
-    ["np.histogram(a)[0]", "np.unique(a)", "np.interp(0.5, a[0], b[0])", "np.fft.fft(a)", "np.sum(a, where=a > 0)", "np.max(a, initial=9)", "np.convolve(a[0], b[0])", "np.partition(a, 1)"],
+    ["np.histogram(a)[0]", "np.unique(a)", "np.interp(0.5, a[0], b[0])", "np.fft.fft(a)", "np.sum(a, where=a > 0)", "np.max(a, initial=9)", "np.convolve(a[0], b[0])", "np.partition(a, 1)", "np.pad(a, 1, mode='edge')", "np.einsum(a, [0, 1], [1, 0])"],
 )  # fmt: skip
 def test_what_has_no_counterpart_gives_arrays_and_refuses_to_lose_a_gradient(program):
     expected, found = (eval(program, names(tensors)) for tensors in (False, True))
@@ -106,6 +107,15 @@ def test_what_has_no_counterpart_gives_arrays_and_refuses_to_lose_a_gradient(pro
 def test_a_ufunc_without_counterpart_refuses_to_lose_a_gradient(program):
     with pytest.raises(RuntimeError, match="Can't call numpy"):
         eval(program, names(True, requires_grad=True))
+
+
+def test_missing_numbers_are_passed_over():
+    a = np.array([[1.0, np.nan], [np.nan, -2.0]])
+    x = nbgrad.tensor(a, requires_grad=True)
+    for f in (np.nansum, np.nanmean, np.nanmax, np.nanmin):
+        np.testing.assert_allclose(f(x, axis=1).detach().numpy(), f(a, axis=1))
+    np.nanmax(x).backward()
+    assert x.grad.tolist() == [[1.0, 0.0], [0.0, 0.0]]
 
 
 def test_questions_are_answered_whatever_requires_a_gradient():

@@ -432,6 +432,24 @@ def test_random_damage_never_gets_through_to_python():
             pass
 
 
+def test_random_damage_to_an_archive_raises_what_is_promised():
+    import random
+
+    rng = random.Random(1)
+    buffer = io.BytesIO()
+    nbgrad.save({"w": nbgrad.ones(2, 3)}, buffer)
+    for _ in range(1500):
+        data = bytearray(buffer.getvalue())
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        if rng.random() < 0.3:
+            del data[rng.randrange(len(data)) :]
+        try:
+            nbgrad.load(io.BytesIO(bytes(data)))
+        except (RuntimeError, pickle.UnpicklingError, EOFError):
+            pass
+
+
 def test_bfloat16_is_refused_in_words():
     with pytest.raises(NotImplementedError, match="bfloat16.*float32"):
         through(oracle.ones(2, dtype=oracle.bfloat16), oracle, nbgrad)
