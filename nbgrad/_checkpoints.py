@@ -175,8 +175,8 @@ def read(file, map_location, weights_only, options):
         raise EOFError("Ran out of input: the file is empty")
     if magic[:2] != b"PK":
         raise pickle.UnpicklingError(
-            "Weights only load failed: this is no zip archive, as torch.save has written since PyTorch 1.6. A file in the older format can be loaded in "
-            "PyTorch and saved again."
+            "Weights only load failed: this is no zip archive, as torch.save has written since PyTorch 1.6. A file in the older format can be "
+            "loaded in PyTorch and saved again."
         )
     try:
         archive = zipfile.ZipFile(file)
@@ -211,8 +211,10 @@ class _Reader:
             raise RuntimeError("the archive holds two records of one name")
         records = archive.infolist()
         if any(r.compress_type != zipfile.ZIP_STORED for r in records):
-            raise RuntimeError("the archive holds compressed records, which torch.save does not write and which could unpack to any size; unpack "
-                               "the archive and pack it without compression if you trust it")  # fmt: skip
+            raise RuntimeError(
+                "the archive holds compressed records, which torch.save does not write and which could unpack to any size; unpack the archive and "
+                "pack it without compression if you trust it"
+            )
         archive.fp.seek(0, os.SEEK_END)
         if sum(r.file_size for r in records) > archive.fp.tell():
             raise RuntimeError("the records of the archive are larger than the archive: it is corrupted")
@@ -230,8 +232,8 @@ class _Reader:
             return _unpickler.loads(self.record("data.pkl"), self.find, self.memory, self.build)
         except pickle.UnpicklingError as error:
             raise pickle.UnpicklingError(
-                "Weights only load failed. load() reads tensors, containers and plain data and executes nothing. Re-running it with `weights_only` set "
-                "to `False` will likely succeed, but can result in arbitrary code execution: do it only if you got the file from a trusted source.\n"
+                "Weights only load failed. load() reads tensors, containers and plain data and executes nothing. Re-running it with `weights_only` "
+                "set to `False` will likely succeed, but can result in arbitrary code execution: do it only if you got the file from a trusted source.\n"
                 f"WeightsUnpickler error: {error}"
             ) from None
 
@@ -253,8 +255,8 @@ class _Reader:
             return Allowed(trusted)
         shown = full.removeprefix("builtins.")
         raise Refused(
-            f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please use `torch.serialization.add_safe_globals([{shown}])` or the "
-            f"`torch.serialization.safe_globals([{shown}])` context manager to allowlist this global if you trust this class/function."
+            f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please use `torch.serialization.add_safe_globals([{shown}])` or "
+            f"the `torch.serialization.safe_globals([{shown}])` context manager to allowlist this global if you trust this class/function."
         )
 
     def memory(self, id):

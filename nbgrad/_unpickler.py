@@ -28,8 +28,8 @@ def loads(data: bytes, find, persistent, build):
     """The object that a pickle describes.
 
     `find(module, name)` gives what a global stands for, or raises `Refused`; what it gives may be called only if it is an `Allowed`.
-    `persistent(id)` gives what was stored outside; `build(object, state)` sets the state of an object or raises. Raises `pickle.UnpicklingError` for an
-    instruction that is not handled and for a pickle that makes no sense.
+    `persistent(id)` gives what was stored outside; `build(object, state)` sets the state of an object or raises. Raises `pickle.UnpicklingError`
+    for an instruction that is not handled and for a pickle that makes no sense.
     """
     try:
         with warnings.catch_warnings():  # of odd escapes in text, which a damaged pickle is full of

@@ -1,6 +1,7 @@
 """PyTorch's `torch.serialization`: `save` and `load`, in PyTorch's own file format, so that files go both ways.
 
-Nothing in a file is executed unless `weights_only=False` says so. The work is done in `_checkpoints.py` and `_unpickler.py`, loaded when first needed.
+Nothing in a file is executed unless `weights_only=False` says so. The work is done in `_checkpoints.py` and `_unpickler.py`, loaded when first
+needed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Copies of tensors: `copy.copy`, `copy.deepcopy` and `pickle`, and where in which memory a tensor's elements lie.
 
-Tensors that share memory before a deep copy share the copied memory after it. Called by `Tensor.__deepcopy__` and `Tensor.__reduce_ex__`, and by what saves
-to files; knows no operators.
+Tensors that share memory before a deep copy share the copied memory after it. Called by `Tensor.__deepcopy__` and `Tensor.__reduce_ex__`, and by
+what saves to files; knows no operators.
 """
 
 from __future__ import annotations

@@ -244,7 +244,9 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
         raise ValueError(f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} bytes) must not be greater than actual "
                          f"buffer length ({length} bytes)")  # fmt: skip
     if count < 0 and (length - offset) % kind.itemsize:
-        raise ValueError(f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({kind.itemsize})")
+        raise ValueError(
+            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({kind.itemsize})"
+        )
     return made(np.frombuffer(buffer, kind, count, offset), requires_grad)
 
 
@@ -266,8 +268,8 @@ class _Capsule:
     def __init__(self, capsule):
         if type(capsule).__name__ != "PyCapsule":
             raise RuntimeError(
-                "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might have already constructed a "
-                "tensor from it once."
+                "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might have already "
+                "constructed a tensor from it once."
             )
         self._capsule = capsule
 

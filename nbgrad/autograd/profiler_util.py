@@ -1,4 +1,7 @@
-"""What a profiler has measured: events, their averages, and the table that shows them, under PyTorch's names. Times are microseconds, memory is bytes."""
+"""What a profiler has measured: events, their averages, and the table that shows them, under PyTorch's names.
+
+Times are microseconds, memory is bytes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """NumPy's functions written with our operators, under NumPy's names, with NumPy's arguments and meaning.
 
-`FUNCTIONS` maps each function of NumPy to ours. An argument that ours does not list, or refuses by `NoCounterpart`, makes the caller (numpy_protocol.py)
-compute on arrays instead. `out=` is seen to there too.
+`FUNCTIONS` maps each function of NumPy to ours. An argument that ours does not list, or refuses by `NoCounterpart`, makes the caller
+(numpy_protocol.py) compute on arrays instead. `out=` is seen to there too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """NumPy's functions on tensors: `np.sin(x)`, `np.ones(3) * x` and `np.mean(x, axis=0)` run as our operators.
 
 A result that involves a tensor is a tensor, and gradients flow through it. `ufunc` and `function` are what `Tensor.__array_ufunc__` and
-`Tensor.__array_function__` call; what they find here by NumPy's name has NumPy's arguments and meaning (numpy_functions.py holds the functions). A ufunc
-without counterpart computes on arrays and gives tensors without history; any other function without counterpart gives what NumPy gives. Both
+`Tensor.__array_function__` call; what they find here by NumPy's name has NumPy's arguments and meaning (numpy_functions.py holds the functions). A
+ufunc without counterpart computes on arrays and gives tensors without history; any other function without counterpart gives what NumPy gives. Both
 raise `RuntimeError` for a tensor that requires a gradient: `detach()` it first. Loaded when first needed.
 """
 

@@ -34,12 +34,10 @@ def profile(torch):
 
 def test_operators_nodes_and_blocks_are_counted(profile):
     counts = {e.key: e.count for e in profile().key_averages()}
-    expected = {"my block": 1, "aten::matmul": 1, "aten::mm": 1, "aten::sin": 1, "aten::sum": 1, "SumBackward0": 1, "SinBackward0": 1, "MmBackward0": 1}
-    for name in ("my block", "SinBackward0", "SumBackward0", "MmBackward0", "torch::autograd::AccumulateGrad", "aten::matmul", "aten::sin"):
-        assert name in counts
+    assert {"aten::matmul", "aten::mm", "aten::sin", "aten::sum", "SumBackward0", "SinBackward0", "MmBackward0"} <= counts.keys()
     forward = profile(lambda torch: (torch.ones(2) * 2).exp().add_(1)).key_averages()
     assert {e.key: e.count for e in forward if e.key in ("aten::mul", "aten::exp", "aten::add_")} == {"aten::mul": 1, "aten::exp": 1, "aten::add_": 1}
-    assert counts["torch::autograd::AccumulateGrad"] == 2 and expected.keys() <= counts.keys()
+    assert counts["torch::autograd::AccumulateGrad"] == 2 and counts["my block"] == 1
 
 
 def test_events_are_nested_as_they_ran(profile):
