@@ -47,7 +47,9 @@ class inference_mode(Decorating):  # noqa: N801  (torch's name)
 
     As `with inference_mode():` or as a decorator, with or without parentheses; `inference_mode(False)` computes as usual inside such a block.
     Recording outside what was made inside raises `RuntimeError` where the tensor would have to be saved, and so does changing it in place. A view
-    taken inside of a tensor that requires a gradient says that it does too, as in PyTorch, but no gradient flows through it.
+    taken inside of a tensor that requires a gradient says that it does too, as in PyTorch, but no gradient flows through it. Other than in PyTorch,
+    `is_grad_enabled()` is False in `enable_grad` inside this mode, and what `detach()` and `.data` give of such a tensor outside cannot be changed in
+    place either.
     """
 
     def __new__(cls, mode=True):

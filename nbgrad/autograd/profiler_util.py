@@ -5,8 +5,6 @@ Times are microseconds, memory is bytes.
 
 from __future__ import annotations
 
-import json
-
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "Interval"]
 
 
@@ -181,6 +179,7 @@ class EventList(list):
 
     def export_chrome_trace(self, path):
         """Write the events to a JSON file that chrome://tracing and Perfetto show."""
+        import json  # here only, so that importing the package does not pay for it
         import os
 
         traced = []

@@ -332,3 +332,27 @@ def test_one_instance_may_be_entered_inside_itself(name):
             assert torch.is_grad_enabled() is on(torch, name)
         assert torch.is_grad_enabled() is on(torch, name)
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+
+
+def test_eight_threads_of_different_modes_compute_as_one(torch):
+    def work(i, out):
+        x = torch.arange(1.0, 4.0, requires_grad=True)
+        seen = []
+        for n in range(50):
+            with (torch.no_grad, torch.enable_grad, torch.inference_mode)[(i + n) % 3]():
+                y = (x * (i + 1)).exp().sum()
+                seen.append((y.requires_grad, y.is_inference(), torch.is_grad_enabled()))
+            if y.requires_grad:
+                y.backward()
+        out[i] = seen, x.grad.tolist()
+
+    alone, together = {}, {}
+    for i in range(8):
+        work(i, alone)
+    threads = [threading.Thread(target=work, args=(i, together)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert together == alone and len(together) == 8
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()

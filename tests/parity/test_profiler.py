@@ -64,7 +64,20 @@ def test_what_takes_long_is_seen_to_take_long(profile):
             torch.ones(2) + 1
 
     found = {e.key: e for e in profile(run).key_averages()}
-    assert found["slow"].self_cpu_time_total >= 50_000 > found["aten::add"].cpu_time_total
+    assert found["slow"].self_cpu_time_total >= 50_000 > found["aten::add"].self_cpu_time_total
+
+
+def test_the_time_of_what_is_inside_is_not_its_own(torch):
+    record_function = torch.autograd.profiler.record_function
+    began = time.perf_counter()
+    with torch.autograd.profiler.profile() as prof:
+        with record_function("outer"), record_function("middle"), record_function("inner"):
+            time.sleep(0.1)
+    wall = (time.perf_counter() - began) * 1e6
+    found = {e.key: e for e in prof.key_averages()}
+    assert all(found[name].cpu_time_total >= 100_000 for name in ("outer", "middle", "inner"))
+    assert found["outer"].self_cpu_time_total + found["middle"].self_cpu_time_total < found["inner"].self_cpu_time_total
+    assert prof.self_cpu_time_total <= wall
 
 
 @pytest.mark.parametrize("memory", [False, True])
@@ -180,7 +193,7 @@ def test_self_times_never_exceed_the_clock_on_the_wall():
                 y = (torch.softmax(x * 2, 0) @ x).exp()
                 torch.autograd.grad(y, x, create_graph=True)[0].sum().backward()
         wall = (time.perf_counter() - began) * 1e6
-        assert 0.3 * wall < prof.self_cpu_time_total <= wall
+        assert 0 < prof.self_cpu_time_total <= wall
 
 
 def test_operators_of_a_gradient_to_be_differentiated_again_are_inside_its_nodes():
