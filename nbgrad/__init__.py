@@ -11,6 +11,7 @@ from ._engine.dtypes import (
     half, iinfo, int8, int16, int32, int64, layout, long, memory_format, preserve_format, promote_types, set_default_dtype, short, strided,
     uint8, uint16, uint32, uint64,
 )  # fmt: skip
+from ._engine.inference import inference_mode, is_inference, is_inference_mode_enabled
 from ._engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from ._engine.op import NAMES as _NAMES
 from ._engine.size import Size
@@ -21,9 +22,10 @@ float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})
 
-from . import autograd, linalg, nn, random, special, utils, version  # noqa: E402  (they take from the registry)
+from . import autograd, linalg, nn, random, serialization, special, utils, version  # noqa: E402  (they take from the registry)
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled  # noqa: E402
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from .serialization import load, save  # noqa: E402
 from .interop import install_torch_alias, uninstall_torch_alias  # noqa: E402
 
 __version__ = version.NBGRAD

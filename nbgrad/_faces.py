@@ -1,4 +1,5 @@
-"""What tensors look like as text: joins the tensor, which knows no printing, with the printer, which knows no tensors.
+"""What tensors look like to others: as text, which joins the tensor, that knows no printing, with the printer, that knows no tensors; and to
+NumPy's functions, whose counterparts are loaded when first needed.
 
 Imported once, by the package.
 """
@@ -40,3 +41,21 @@ def tensor_format(self, spec):
 
 Tensor.__repr__ = Tensor.__str__ = tensor_repr
 Tensor.__format__ = tensor_format
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **options):
+    """What NumPy calls for `np.sin(x)` or `array * x`."""
+    from .interop import numpy_protocol
+
+    return numpy_protocol.ufunc(self, ufunc, method, *inputs, **options)
+
+
+def _array_function(self, function, types, args, kwargs):
+    """What NumPy calls for `np.mean(x)` and the like."""
+    from .interop import numpy_protocol
+
+    return numpy_protocol.function(self, function, types, args, kwargs)
+
+
+Tensor.__array_ufunc__ = _array_ufunc
+Tensor.__array_function__ = _array_function

@@ -114,7 +114,7 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
         observer = observe.for_backward(observer, tensors)
     before, outer, errors_before, token = mode.grad, mode.running, error_state(), None
     try:
-        mode.grad = bool(create_graph)
+        mode.grad = bool(create_graph) and mode.inference is None
         token = quiet_numpy()
         if observer is not None:
             observer.backward_start(tensors)

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import errors
 from .modes import place_of_caller, state
-from .node import STALE, gradient_edge
+from .node import STALE, check_counted, gradient_edge
 from .op import bind, failed, promote, unwrap
 from .plan import NEEDED, NEEDED_TENSORS
 from .quiet import quiet_numpy, restore_numpy
@@ -39,6 +39,7 @@ def run_in_place(op, args, place):
         if self._requires_grad and op.params[0] not in op.differentiable:
             raise errors.unsupported(f"gradients through the in-place operator {op.name}", "detach() the tensor first, or compute a new one")
     target = arrays[0] = writable(self._array, op.expanded)
+    check_counted(self)
     if mode.observer is not None:
         mode.observer.begin(op, args)
         mode.observer.before_in_place(op.name, self)
@@ -97,6 +98,7 @@ def _record(plan, args, self, place):
 
 def assign_in_place(self: Tensor, array, place) -> None:
     """Overwrite the elements of a tensor that no gradient follows, and count the change."""
+    check_counted(self)
     np.copyto(self._array, array, casting="unsafe")
     count_change(self, place)
     spread_history(self)

@@ -9,6 +9,8 @@ import functools
 import inspect
 import sys
 import threading
+import types
+import warnings
 from pathlib import Path
 
 _PACKAGE = str(Path(__file__).parents[1])
@@ -17,10 +19,11 @@ _PACKAGE = str(Path(__file__).parents[1])
 class Mode:
     """What one thread computes under."""
 
-    __slots__ = ("grad", "observer", "place", "running")
+    __slots__ = ("grad", "observer", "place", "running", "inference")
 
     def __init__(self):
         self.grad = True
+        self.inference = None  # the layer that marks results, inside inference mode
         self.observer = None
         self.running = None  # the backward pass that is under way
         self.place = None  # set while a composite runs, so that its operators name the user's line and not ours
@@ -71,30 +74,26 @@ def is_grad_enabled() -> bool:
     return state.mode.grad
 
 
-class _GradMode:
-    """A block, or a decorated function, with gradients on or off; may be entered again inside itself."""
-
-    _grad: bool
-
-    def __init__(self):
-        self._before = []
-
-    def __enter__(self):
-        mode = state.mode
-        self._before.append(mode.grad)
-        mode.grad = self._grad
-
-    def __exit__(self, *exception):
-        state.mode.grad = self._before.pop()
+class Decorating:
+    """A `with` block that also decorates: functions, generators, coroutines and asynchronous generators run under it, each stretch of theirs that
+    runs without a break on its own; whoever runs between two stretches does not."""
 
     def __call__(self, function):
-        if inspect.isclass(function):
-            raise TypeError(f"{type(self).__name__} decorates functions; put it on the methods of {function.__name__} instead")
         again = self._again
+        if inspect.isclass(function):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You should only decorate functions or methods. To "
+                "preserve the current behavior of class decoration, you can directly decorate the `__init__` method and nothing else.",
+                FutureWarning,
+                stacklevel=2,
+            )
+            function = _calling(function)
         if inspect.isgeneratorfunction(function):
             return _generator_under(again, function)
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise NotImplementedError(f"{type(self).__name__} does not decorate async functions yet; use `with` inside {function.__name__}")
+        if inspect.iscoroutinefunction(function):
+            return _coroutine_under(again, function)
+        if inspect.isasyncgenfunction(function):
+            return _async_generator_under(again, function)
 
         @functools.wraps(function)
         def under(*args, **kwargs):
@@ -107,34 +106,92 @@ class _GradMode:
         return type(self)()
 
 
-def _generator_under(again, function):
-    """Run a generator's own code under the mode, and the code between its items under the caller's."""
+def _calling(cls):
+    return lambda *args, **kwargs: cls(*args, **kwargs)
 
+
+def _stretches(again, inner):
+    """Drive a generator or coroutine, its own code under the mode and the code between its items under the caller's."""
+    advance, given = inner.send, (None,)
+    while True:
+        try:
+            with again():
+                item = advance(*given)
+        except StopIteration as end:
+            return end.value
+        try:
+            advance, given = inner.send, ((yield item),)
+        except GeneratorExit:
+            with again():
+                inner.close()
+            raise
+        except BaseException as error:
+            advance, given = inner.throw, (error,)
+
+
+_awaited = types.coroutine(_stretches)
+
+
+def _generator_under(again, function):
     @functools.wraps(function)
     def under(*args, **kwargs):
-        generator = function(*args, **kwargs)
-        advance, given = generator.send, (None,)
-        while True:
-            try:
-                with again():
-                    item = advance(*given)
-            except StopIteration as end:
-                return end.value
-            try:
-                sent = yield item
-                advance, given = generator.send, (sent,)
-            except GeneratorExit:
-                with again():
-                    generator.close()
-                raise
-            except BaseException as error:
-                advance, given = generator.throw, (error,)
+        return (yield from _stretches(again, function(*args, **kwargs)))
 
     return under
 
 
+def _coroutine_under(again, function):
+    @functools.wraps(function)
+    async def under(*args, **kwargs):
+        return await _awaited(again, function(*args, **kwargs))
+
+    return under
+
+
+def _async_generator_under(again, function):
+    @functools.wraps(function)
+    async def under(*args, **kwargs):
+        inner = function(*args, **kwargs)
+        advance, given = inner.asend, (None,)
+        while True:
+            try:
+                item = await _awaited(again, advance(*given))
+            except StopAsyncIteration:
+                return
+            try:
+                advance, given = inner.asend, ((yield item),)
+            except GeneratorExit:
+                await _awaited(again, inner.aclose())
+                raise
+            except BaseException as error:
+                advance, given = inner.athrow, (error,)
+
+    return under
+
+
+class _GradMode(Decorating):
+    """A block, or a decorated function, with gradients on or off; may be entered again inside itself."""
+
+    _grad: bool
+
+    def __init__(self):
+        self._before = []
+
+    def __enter__(self):
+        mode = state.mode
+        self._before.append(mode.grad)
+        mode.grad = self._grad and mode.inference is None
+
+    def __exit__(self, *exception):
+        state.mode.grad = self._before.pop()
+
+
 class no_grad(_GradMode):  # noqa: N801  (torch's name)
-    """Compute without recording for backward: as `with no_grad():` or as a decorator."""
+    """Compute without recording for backward: as `with no_grad():` or as a decorator, with or without parentheses.
+
+    The mode belongs to the thread, as in PyTorch: while a block is open, what another asyncio task does between two of its awaits runs under it
+    too. A decorated coroutine holds the mode only while its own code runs, where PyTorch would not hold it at all.
+    """
 
     _grad = False
 
@@ -145,7 +202,7 @@ class no_grad(_GradMode):  # noqa: N801  (torch's name)
 
 
 class enable_grad(_GradMode):  # noqa: N801  (torch's name)
-    """Record for backward, also inside `no_grad`: as `with enable_grad():` or as a decorator."""
+    """Record for backward, also inside `no_grad` (but not inside `inference_mode`): as `with enable_grad():` or as a decorator."""
 
     _grad = True
 
@@ -156,15 +213,21 @@ class enable_grad(_GradMode):  # noqa: N801  (torch's name)
 
 
 class set_grad_enabled(_GradMode):  # noqa: N801  (torch's name)
-    """Switch recording on or off: at once when called, and back at the end when used as `with set_grad_enabled(mode):`."""
+    """Switch recording on or off: at once when called, and back at the end when used as `with set_grad_enabled(mode):`.
+
+    Raises `TypeError` for a mode that is no bool.
+    """
 
     def __init__(self, mode: bool):
-        self._grad = bool(mode)
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
+        self._grad = mode
         self._before = state.mode.grad
-        state.mode.grad = self._grad
+        self.__enter__()
 
     def __enter__(self):
-        state.mode.grad = self._grad
+        mode = state.mode
+        mode.grad = self._grad and mode.inference is None
 
     def __exit__(self, *exception):
         state.mode.grad = self._before
@@ -177,4 +240,4 @@ class set_grad_enabled(_GradMode):  # noqa: N801  (torch's name)
         return set_grad_enabled(self._grad)
 
     def __repr__(self):
-        return f"set_grad_enabled(mode={self._grad})"
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._grad})"

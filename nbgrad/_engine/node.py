@@ -12,6 +12,7 @@ import weakref
 from . import dtypes, errors
 from .hooks import Hooks, RemovableHandle, add_hook, hooks_of_leaf, hooks_of_node
 from .size import size_of_shape
+from .modes import state
 
 next_sequence = itertools.count().__next__
 LAST = (1 << 64) - 1  # sequence number of accumulators: they come before every other node, as soon as they are ready
@@ -26,6 +27,37 @@ class Storage:
         self.version = 0
         self.place = None  # of the last in-place change
         self.views = []  # weak references to the views through which gradients would have to flow
+
+    tracked = True  # whether changes are counted
+
+
+class InferenceStorage(Storage):
+    """In place of the version of what was made in inference mode: asked for outside that mode, it raises `RuntimeError`. There is one for all."""
+
+    __slots__ = ()
+
+    def __init__(self):
+        pass
+
+    tracked = False
+    place = property(lambda self: None, lambda self, place: None)
+    views = property(lambda self: [])
+
+    @property
+    def version(self):
+        if state.mode.inference is None:
+            raise RuntimeError(
+                "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before "
+                "doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+            )
+        return 0
+
+    @version.setter
+    def version(self, value):
+        pass
+
+
+INFERENCE_STORAGE = InferenceStorage()
 
 
 class Node:
@@ -226,9 +258,21 @@ def storage_of(tensor) -> Storage:
     return cell
 
 
+def check_counted(tensor):
+    """Before a tensor is changed: raise `RuntimeError` if the change could not be counted, as of what was made in inference mode."""
+    return tensor._cell is None or tensor._cell.version
+
+
 def versions_of(saved):
-    """The present versions of saved tensors."""
-    return tuple(0 if t._cell is None else t._cell.version for t in saved)
+    """The present versions of saved tensors. Raises `RuntimeError` for those of inference mode, which have none."""
+    try:
+        return tuple(0 if t._cell is None else t._cell.version for t in saved)
+    except RuntimeError:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by "
+            "autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+            "instead of `torch.inference_mode()`."
+        ) from None
 
 
 def check_versions(node, only=None):

@@ -5,6 +5,7 @@ Operators (op.py, `_ops/`) attach themselves as methods. Memory is always a NumP
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 
@@ -105,7 +106,8 @@ class Tensor:
 
     def stride(self, dim: int | None = None):
         """Elements to step over in memory for a step in each dimension, or in dimension `dim`."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        array = self._array
+        strides = tuple(s // array.itemsize for s in (array.strides if array.size else _strides_without_elements(array)))
         return strides if dim is None else strides[dim]
 
     def is_contiguous(self, memory_format=dtypes.contiguous_format) -> bool:
@@ -156,6 +158,8 @@ class Tensor:
             return self
         if requires_grad:
             check_differentiable(self._array.dtype)
+            if self.is_inference() and state.mode.inference is None:
+                raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
             if self._array.dtype.kind == "c":  # NumPy knows several objects for one type; the fast paths ask for one
                 self._array = self._array.view(dtypes.of_array(self._array.dtype).numpy)
         self._requires_grad = requires_grad
@@ -291,6 +295,8 @@ class Tensor:
     def data(self) -> Tensor:
         """The same memory as a tensor without history. Changes through it are not noticed by backward; prefer `detach()`."""
         out = wrap(self._array)
+        if self.is_inference():
+            out._cell = self._cell
         observer = state.mode.observer
         if observer is not None:
             observer.op("data", (self,), out, None, place_of_caller(1))
@@ -307,7 +313,13 @@ class Tensor:
 
     @property
     def _version(self) -> int:
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return 0 if self._cell is None else self._cell.version
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode: it can take no part in what is recorded for backward, and counts no changes."""
+        return self._cell is not None and not self._cell.tracked
 
     def _is_view(self) -> bool:
         return self._base is not None
@@ -334,9 +346,24 @@ class Tensor:
 
     def __array__(self, dtype=None, copy=None):
         array = self.numpy()
-        if dtype is not None and np.dtype(dtype) != array.dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+        if dtype is None or np.dtype(dtype) == array.dtype:
+            return array.copy() if copy else array
+        if copy is False:
+            raise ValueError("Unable to avoid copy while creating an array as requested: the tensor is of another type.")
+        return array.astype(dtype)
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """Its memory as a DLPack capsule. Raises `BufferError` for a tensor that requires a gradient."""
+        if self._requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if stream not in (None, -1):
+            raise AssertionError("stream should be None on cpu.")
+        asked = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self._array.__dlpack__(**{name: value for name, value in asked.items() if value is not None})
+
+    def __dlpack_device__(self):
+        """The kind and number of its device, as DLPack counts them: the CPU."""
+        return self._array.__dlpack_device__()
 
     def __len__(self):
         if self._array.ndim == 0:
@@ -370,23 +397,20 @@ class Tensor:
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __deepcopy__(self, memo):
-        if self._edge is not None:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you were "
-                "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
-                "https://github.com/pytorch/pytorch/pull/103001"
-            )
-        out = wrap(self._array.copy(order="K"), type(self))
-        memo[id(self)] = out
-        out._requires_grad = self._requires_grad
-        if self._grad is not None:
-            out._grad = self._grad.__deepcopy__(memo)
-        return out
+        from .copying import deepcopy
 
-    def __reduce__(self):
-        if self._edge is not None:
-            raise RuntimeError("a tensor that is not a leaf cannot be pickled; pickle its .detach()")
-        return rebuilt, (type(self), np.ascontiguousarray(self._array), self._requires_grad)
+        return deepcopy(self, memo)
+
+    def __reduce_ex__(self, protocol):
+        from .copying import reduce
+
+        return reduce(self)
+
+
+def _strides_without_elements(array):
+    """The strides (bytes) that PyTorch gives to a tensor without elements, where NumPy's are 0."""
+    sizes = [max(n, 1) for n in array.shape]
+    return [math.prod(sizes[i + 1 :]) * array.itemsize for i in range(array.ndim)]
 
 
 def own_gradient(grad):
@@ -429,13 +453,6 @@ def wrap(array, cls=Tensor) -> Tensor:
     out._edge = None
     out._requires_grad = False
     out._cell = None
-    return out
-
-
-def rebuilt(cls, array, requires_grad):
-    """Make a leaf anew from what `pickle` kept of it."""
-    out = wrap(array, cls)
-    out._requires_grad = requires_grad
     return out
 
 

@@ -92,6 +92,9 @@ def mark_view(out, source, creation=None):
     shares = made is array or base is not None and (base is array or base is array.base or np.may_share_memory(made, array))
     if made.size and not shares:
         return
+    out._cell = cell = storage_of(source)
+    if not cell.tracked:  # made in inference mode, where nothing is a view
+        return
     out._base = root = source if source._base is None else source._base
     if not state.mode.grad:
         creation = NO_GRAD
@@ -100,7 +103,6 @@ def mark_view(out, source, creation=None):
     creation = creation or source._creation
     if creation is not None:
         out._creation = creation
-    out._cell = cell = storage_of(source)
     if cell.version:
         out._version_when_made = cell.version
     views = cell.views

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import dtypes
 from .modes import place_of_user, state
+from .node import check_counted
 from .tensor import Tensor, shared_memory
 from .views import count_change, spread_history
 
@@ -23,6 +24,7 @@ def into(out, result):
     if state.mode.grad and (out._requires_grad or result._requires_grad):
         raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
     check_castable(result._array.dtype, out._array.dtype)
+    check_counted(out)
     if out._array.shape != result._array.shape:
         out._array = result._array.astype(out._array.dtype)
     else:

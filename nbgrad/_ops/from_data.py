@@ -190,7 +190,7 @@ def as_tensor(data, dtype=None, device=None):
     if isinstance(data, np.ndarray):
         out = from_numpy(data)
         return out if dtype is None else out.to(dtype)
-    return wrap(array_from(data, None if dtype is None else numpy_type(dtype)))
+    return made(array_from(data, None if dtype is None else numpy_type(dtype)))
 
 
 @plain()
@@ -222,7 +222,62 @@ def from_numpy(array):
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         raise TypeError(f"expected np.ndarray (got {name})")
     _check_array(array)
-    return wrap(array.view(np.ndarray))
+    return made(array.view(np.ndarray))
+
+
+@plain()
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """Make a tensor on the memory of a Python buffer: `count` elements (all for -1) from byte `offset` on.
+
+    Raises `ValueError` where they do not fit. A tensor on memory that is read-only is read-only itself.
+    """
+    kind = numpy_type(dtype)
+    try:
+        length = memoryview(buffer).nbytes
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    if not length or not count:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
+        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1")
+    if count > 0 and offset + count * kind.itemsize > length:
+        raise ValueError(f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} bytes) must not be greater than actual "
+                         f"buffer length ({length} bytes)")  # fmt: skip
+    if count < 0 and (length - offset) % kind.itemsize:
+        raise ValueError(
+            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({kind.itemsize})"
+        )
+    return made(np.frombuffer(buffer, kind, count, offset), requires_grad)
+
+
+@plain()
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """Make a tensor on the memory of anything that exports DLPack: an array, another library's tensor, or a capsule. `copy=True` copies it."""
+    check_options(device)
+    if isinstance(ext_tensor, Tensor):
+        ext_tensor.__dlpack__()  # raises as any other exchange would
+        array = ext_tensor._array
+    else:
+        array = np.from_dlpack(ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor))
+    return made(np.array(array, order="K") if copy else array)
+
+
+class _Capsule:
+    """What exports a capsule that somebody else has made."""
+
+    def __init__(self, capsule):
+        if type(capsule).__name__ != "PyCapsule":
+            raise RuntimeError(
+                "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might have already "
+                "constructed a tensor from it once."
+            )
+        self._capsule = capsule
+
+    def __dlpack__(self, **options):
+        return self._capsule
+
+    def __dlpack_device__(self):
+        return (1, 0)
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):

@@ -170,8 +170,11 @@ def _batched(self, other):
 
 
 def _matmul_operator(self, other):
-    """`@`, which also takes arrays."""
-    self, other = (wrap(t) if isinstance(t, np.ndarray) else t for t in (self, other))
+    """`@`, which also takes arrays, as tensors of the common type."""
+    if isinstance(self, np.ndarray) or isinstance(other, np.ndarray):
+        self, other = (wrap(t) if isinstance(t, np.ndarray) else t for t in (self, other))
+        common = dtypes.promote_types(self.dtype, other.dtype)
+        self, other = self.to(common), other.to(common)
     return matmul(self, other)
 
 

@@ -1,16 +1,16 @@
 """PyTorch's `torch.autograd`: computing gradients, custom Functions, and switching the recording of gradients on and off."""
 
 from .._engine.backward import backward, grad
-from .._engine.modes import enable_grad, no_grad, set_grad_enabled
-from . import function, graph
+from . import function, grad_mode, graph, profiler
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
+from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
 from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
-    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "gradcheck", "gradgradcheck", "graph", "no_grad",
-    "set_detect_anomaly", "set_grad_enabled", "variable",
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph",
+    "inference_mode", "no_grad", "profiler", "set_detect_anomaly", "set_grad_enabled", "set_multithreading_enabled", "variable",
 ]  # fmt: skip
 
 

@@ -97,7 +97,7 @@ class Recorder(Observer):
 
     def before_in_place(self, op, tensor):
         array = tensor._array
-        version = 0 if tensor._cell is None else tensor._cell.version
+        version = 0 if tensor._cell is None or tensor.is_inference() else tensor._cell.version
         self._append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None, version, op))
 
     def backward_start(self, roots):
@@ -132,7 +132,7 @@ class Recorder(Observer):
         draft = _Draft(f"t{len(self._drafts)}", tensor, fields)
         array = tensor._array
         fields["shape"], fields["dtype"] = tuple(array.shape), array.dtype.name
-        fields["version"] = 0 if tensor._cell is None else tensor._cell.version
+        fields["version"] = 0 if tensor._cell is None or tensor.is_inference() else tensor._cell.version
         fields.setdefault("requires_grad", tensor._requires_grad)
         fields.setdefault("is_leaf", tensor._edge is None)
         if array.nbytes <= SMALL:

@@ -1,5 +1,5 @@
 """PyTorch's `torch.utils`."""
 
-from . import checkpoint, hooks
+from . import checkpoint, dlpack, hooks
 
-__all__ = ["checkpoint", "hooks"]
+__all__ = ["checkpoint", "dlpack", "hooks"]
