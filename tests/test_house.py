@@ -25,6 +25,7 @@ FLOORS = {
     "nbgrad._ops": 2,
     "nbgrad._printing": 3,
     "nbgrad._faces": 3,
+    "nbgrad._pytree": 3,
     "nbgrad.autograd": 3,
     "nbgrad.linalg": 3,
     "nbgrad.fft": 3,
