@@ -2,15 +2,15 @@
 
 from .._engine.backward import backward, grad
 from .._engine.modes import enable_grad, no_grad, set_grad_enabled
-from . import function, graph
+from . import forward_ad, function, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
-    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "gradcheck", "gradgradcheck", "graph", "no_grad",
-    "set_detect_anomaly", "set_grad_enabled", "variable",
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad", "gradcheck",
+    "gradgradcheck", "graph", "no_grad", "set_detect_anomaly", "set_grad_enabled", "variable",
 ]  # fmt: skip
 
 
