@@ -97,7 +97,7 @@ class DualLevel(observe.Layer):
     def op(self, op, args, result, node, place, in_place=False):
         super().op(op, args, result, node, place, in_place)
         self._args = ()
-        if switch.on and isinstance(op, Op):
+        if switch.on and hasattr(op, "jvp"):
             self.move(op, args, result, node, place, in_place)
 
     def move(self, op, args, result, node, place, in_place=False):
@@ -111,14 +111,14 @@ class DualLevel(observe.Layer):
         if all(t is None for t in tangents):
             return
         with self.beneath(), _at(node.place if place is None else place):
-            found = push(op, args, tangents, result)
+            found = push(op, args, tangents, result) if isinstance(op, Op) else op.jvp(tangents)  # the other: a call of a custom Function
             if in_place:
                 self._change(result, found[0])
         if not in_place:
             for tensor, tangent in zip(result if isinstance(result, tuple) else (result,), found):
                 if tangent is not None:
                     self.give(tensor, tangent)
-        if node is not None and node.saved:
+        if node is not None and node.saved and isinstance(op, Op):
             self._follow(op, node.saved[0] if type(node) is CopySlices else node, result)
 
     def _tangents_of(self, args):
@@ -174,7 +174,7 @@ class Tape(observe.Layer):
     def op(self, op, args, result, node, place, in_place=False):
         super().op(op, args, result, node, place, in_place)
         self.overwrites |= in_place
-        if isinstance(op, Op):
+        if hasattr(op, "jvp"):
             self._calls.append((op, args, result, None, node.place if place is None else place))
 
     def open(self):

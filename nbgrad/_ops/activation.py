@@ -211,8 +211,9 @@ def tanhshrink(input):
 
 
 @primitive(
-    vjp={"self": lambda grad, self: _piecewise(where((self > -3) & (self < 3), grad / 6, 0), self)}, **_ONE, namespace=_F, method=False, inplace_flag=True
-, jvp=ELEMENTWISE)
+    vjp={"self": lambda grad, self: _piecewise(where((self > -3) & (self < 3), grad / 6, 0), self)}, **_ONE, namespace=_F, method=False, inplace_flag=True,
+    jvp=ELEMENTWISE,
+)
 def hardsigmoid(self):
     """Give `x / 6 + 1/2`, cut off at 0 and 1."""
     return np.clip(self + 3, 0, 6) / self.dtype.type(6)

@@ -59,8 +59,9 @@ def lgamma(self):
 
 
 @primitive(
-    vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi")
-, jvp=ELEMENTWISE)
+    vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi"),
+    jvp=ELEMENTWISE,
+)
 def digamma(self):
     """Take the logarithmic derivative of the gamma function."""
     return np.where(self == 0, np.copysign(np.inf, -self), _scipy("psi")(widened(self))).astype(self.dtype)
