@@ -118,8 +118,8 @@ class DualLevel(observe.Layer):
             for tensor, tangent in zip(result if isinstance(result, tuple) else (result,), found):
                 if tangent is not None:
                     self.give(tensor, tangent)
-        if node is not None and node.saved and isinstance(op, Op):
-            self._follow(op, node.saved[0] if type(node) is CopySlices else node, result)
+        if node is not None and node.saved:
+            self._follow(node.saved[0].saved if type(node) is CopySlices else node.saved, result if isinstance(result, tuple) else (result,))
 
     def _tangents_of(self, args):
         """The tangent of each argument; of a list of tensors the list of theirs; None where there is none."""
@@ -134,13 +134,14 @@ class DualLevel(observe.Layer):
                 found.append(None)
         return found
 
-    def _follow(self, op, node, result):
+    def _follow(self, saved, results):
         """Let a node's own copies of its results have their tangents, for a backward pass inside the level."""
-        for name, saved in zip(node.plan.saved_names, node.saved):
-            if name in op.result_names:
-                tangent = self.tangent_of(result[op.outputs.index(name)] if op.outputs and name != "result" else result)
-                if tangent is not None:
-                    self.give(saved, tangent)
+        for copy in saved:
+            for result in results:
+                if isinstance(copy, Tensor) and copy is not result and copy._array is result._array:
+                    tangent = self.tangent_of(result)
+                    if tangent is not None:
+                        self.give(copy, tangent)
 
     def _change(self, tensor, new):
         """Overwrite the tangent of a tensor that was changed in place, so that the tangents of its views and its base change with it."""
@@ -169,12 +170,13 @@ class Tape(observe.Layer):
 
     def __init__(self):
         self._calls = []
-        self.overwrites = False  # whether something was changed in place: then its values before are gone
+        self.suffices = True  # not where something was changed in place, or a custom Function ran: what they need is gone
 
     def op(self, op, args, result, node, place, in_place=False):
         super().op(op, args, result, node, place, in_place)
-        self.overwrites |= in_place
-        if hasattr(op, "jvp"):
+        if in_place or not isinstance(op, (Op, str)):
+            self.suffices = False
+        elif isinstance(op, Op):
             self._calls.append((op, args, result, None, node.place if place is None else place))
 
     def open(self):

@@ -136,7 +136,8 @@ def hessian(func, argnums=0):
 def linearize(func, *primals):
     """Run `func` at `primals` once; return its output and the function that takes tangents, one per primal, to the tangent of the output.
 
-    That function can be called many times; it does not run `func` again, unless `func` changes tensors in place.
+    That function can be called many times; it does not run `func` again, unless `func` changes tensors in place or
+    calls custom Functions.
     """
     flat, shape = tree_flatten(primals)
     tape = Tape()
@@ -161,7 +162,7 @@ def linearize(func, *primals):
                 raise RuntimeError(
                     f"tangent:{i} with dtype {t.dtype} in flattened pytree doesn't match the dtype {x.dtype} of the corresponding primal."
                 )
-        if tape.overwrites:
+        if not tape.suffices:
             return jvp(func, primals, tangents)[1]
         level = DualLevel()
         level.open()
