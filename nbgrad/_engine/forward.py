@@ -17,7 +17,7 @@ import numpy as np
 from . import observe
 from .modes import state
 from .op import Op
-from .push import laid_as, lie_alike, push
+from .push import batches_of, laid_as, lie_alike, push, room_for
 from .tensor import Tensor, wrap
 from .views import WINDOW_OPERATORS, CopySlices, Window
 
@@ -146,10 +146,10 @@ class DualLevel(observe.Layer):
     def _change(self, tensor, new):
         """Overwrite the tangent of a tensor that was changed in place, so that the tangents of its views and its base change with it."""
         own = None if tensor._tangents is None else tensor._tangents.get(self)
-        if own is not None:
+        base = tensor._base
+        if own is not None and (new is None or batches_of(own._array).issuperset(batches_of(new._array)) or base is not None):
             own.zero_() if new is None else own.copy_(new)
             return
-        base = tensor._base
         if base is None:
             if new is not None:
                 self.give(tensor, new)
@@ -158,7 +158,7 @@ class DualLevel(observe.Layer):
         if whole is None:
             if new is None:
                 return
-            whole = wrap(np.zeros_like(base._array))
+            whole = wrap(room_for(base._array, new._array))
             self.give(base, whole)
         _put_part(whole, base, tensor, new)
 

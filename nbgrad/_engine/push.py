@@ -65,13 +65,25 @@ def _fitted(op, tangent, result, given, typed):
 
 
 def lie_alike(a, b):
-    """Whether the elements of two arrays of one shape lie alike in memory."""
+    """Whether a tangent lies in memory as its value does, and is a batch if that is one."""
+    if not batches_of(a).issuperset(batches_of(b)):
+        return False
     return a.strides == b.strides or a.flags.c_contiguous and b.flags.c_contiguous
 
 
 def laid_as(tangent, array):
     """The same tangent, as a copy whose elements lie in memory as those of `array`: views of the one can be views of the other."""
-    return wrap(np.empty_like(array, tangent._array.dtype)).copy_(tangent)
+    return wrap(room_for(array, tangent._array)).copy_(tangent)
+
+
+def room_for(array, tangent):
+    """Zeros that lie as an array does, into which a tangent can be written."""
+    return np.zeros_like(array, tangent.dtype)
+
+
+def batches_of(array):
+    """The levels of `vmap` for which an array holds one value per example."""
+    return frozenset(getattr(array.shape, "levels", ()))
 
 
 def _zeros(a):

@@ -165,14 +165,13 @@ def _by_columns(func, inputs, create_graph, strict, vectorize):
             "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for `vectorize=True`."
         )
     level = _DualLevel()
-    zeros = [_wrap(np.zeros_like(x._array)) for x in inputs]
     shape_of_result = []
 
     def push(k, tangent):
         level.open()
         try:
-            tangents = [*zeros[:k], tangent, *zeros[k + 1 :]]
-            several_outputs, outputs = _checked(func(*(_dual(level, x, t) for x, t in zip(inputs, tangents))), _OUTPUTS, "jacobian")
+            duals = [_dual(level, x, tangent) if i == k else x for i, x in enumerate(inputs)]
+            several_outputs, outputs = _checked(func(*duals), _OUTPUTS, "jacobian")
             shape_of_result[:] = [several_outputs]
             return tuple(_or_zeros(level.tangent_of(o), o) for o in outputs)
         finally:

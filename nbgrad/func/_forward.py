@@ -50,9 +50,9 @@ def _pushed(func, primals, tangents, shape, strict, has_aux):
         duals = []
         for p, t in zip(primals, tangents):
             for what, one in (("primal", p), ("tangent", t)):
-                if one._array.dtype.kind not in "fc":
+                if one is not None and one._array.dtype.kind not in "fc":
                     raise ValueError(f"Expected {what} to be floating point or complex, but got: {one.dtype}")
-            duals.append(dual(level, p, t))
+            duals.append(p if t is None else dual(level, p, t))
         output, aux = split_aux(func(*tree_unflatten(duals, shape)), has_aux, _JVP)
         outputs, out_shape = flat_outputs(output, _JVP)
         pushed = tree_unflatten([_tangent_of(level, o, strict) for o in outputs], out_shape)
@@ -88,7 +88,6 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
         for x in inputs:
             if not isinstance(x, Tensor):
                 raise RuntimeError(f"{_JVP}: Expected primals to only contain Tensors, got {type(x)}")
-        zeros = [x.new_zeros(x.shape) for x in inputs]
         kept = []  # what each run gave: output and aux
 
         def run(chosen_inputs):
@@ -98,7 +97,8 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
         for k, x in enumerate(inputs):
 
             def column(tangent, k=k):
-                output, pushed, *aux = _pushed(run, inputs, [*zeros[:k], tangent, *zeros[k + 1 :]], _one(shape), False, has_aux)
+                tangents = [tangent if i == k else None for i in range(len(inputs))]
+                output, pushed, *aux = _pushed(run, inputs, tangents, _one(shape), False, has_aux)
                 kept[:] = [output, *aux]
                 return pushed
 
