@@ -18,6 +18,7 @@ def _facts(tensor):
         "default_dtype_name": get_default_dtype().name,
         "requires_grad": tensor._requires_grad,
         "grad_fn_name": _name_of_history(tensor),
+        "tangent": None if not tensor._tangents else next(reversed(tensor._tangents.values())),
     }
 
 

@@ -25,6 +25,8 @@ FLOORS = {
     "nbgrad._ops": 2,
     "nbgrad._printing": 3,
     "nbgrad._faces": 3,
+    "nbgrad._pytree": 3,
+    "nbgrad._rows": 3,
     "nbgrad.autograd": 3,
     "nbgrad.linalg": 3,
     "nbgrad.fft": 3,
@@ -68,7 +70,10 @@ ALLOWED = {
 }
 NOT_BY_IMPORT_NBGRAD = ("IPython", "ipywidgets", "anywidget", "traitlets", "graphviz", "pygraphviz", "torch", "scipy")
 OURS = {"graph", "notebook", "interop"}  # public modules that torch does not have; every other one is torch's, with torch's meaning
-FACES = {"autograd", "autograd.graph", "autograd.variable", "utils", "utils.hooks", "linalg", "nn", "nn.functional", "random", "special", "testing"}
+FACES = {
+    "autograd", "autograd.forward_ad", "autograd.functional", "autograd.graph", "autograd.variable", "func", "utils", "utils.hooks", "linalg", "nn",
+    "nn.functional", "random", "special", "testing",
+}  # fmt: skip
 OUR_FUNCTIONS = {"install_torch_alias", "uninstall_torch_alias", "load_ipython_extension", "unload_ipython_extension"}
 
 

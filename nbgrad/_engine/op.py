@@ -29,13 +29,16 @@ from .writing import into
 
 BASE_TENSOR[0] = Tensor
 REGISTRY: dict[str, Op | Composite] = {}
-LINEAR, ELEMENTWISE = "linear", "elementwise"
+# How an operator moves tangents forward (push.py): linear in all its differentiable arguments together, so that it does to tangents what it does to
+# values; linear in each of them alone, as a product is; element by element, so that the formula of the gradient serves; down to one number for each
+# group of elements, so that the same formula serves and its results are added up.
+LINEAR, MULTILINEAR, ELEMENTWISE, REDUCTION = "linear", "multilinear", "elementwise", "reduction"
 
 
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded, analytic):
+    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded, analytic, jvp):
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -62,6 +65,7 @@ class Op:
         self.frees = frees
         self.expanded = expanded
         self.analytic = analytic
+        self.jvp = jvp
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -79,6 +83,11 @@ class Op:
             for one in (inputs,) if isinstance(inputs, str) else inputs:
                 if one not in self.params:
                     raise ValueError(f"{self.name}: a derivative is given for {one!r}, which is no argument")
+        if callable(self.jvp):
+            known = {*self.params, *self.result_names, *(f"{p}_{what}" for p in self.params for what in "pt"), *(f"{p}_shape" for p in self.params)}
+            for asked in named_by(self.jvp):
+                if asked not in known:
+                    raise ValueError(f"{self.name}: the derivative forward asks for {asked!r}, which is no argument, tangent or result")
 
     @functools.cached_property
     def flat_kernel(self):
@@ -375,6 +384,8 @@ def make_function(op):
 
 def run_into(op, args, out, place):
     """Carry out a call and write its result into the tensor (or tuple of tensors) given as `out=`."""
+    if _any_has_tangents((*args, out)):
+        raise NotImplementedError(f"Trying to use forward AD with {op.name}_out that does not support it because it is an out= function")
     if state.mode.grad and _any_requires_grad((*args, out)):
         raise RuntimeError(f"{op.name}(): functions with out=... arguments don't support automatic differentiation, "
                            "but one of the arguments requires grad.")  # fmt: skip
@@ -383,6 +394,10 @@ def run_into(op, args, out, place):
 
 def _any_requires_grad(things):
     return any(t._requires_grad if isinstance(t, Tensor) else isinstance(t, (list, tuple)) and _any_requires_grad(t) for t in things)
+
+
+def _any_has_tangents(things):
+    return any(bool(t._tangents) if isinstance(t, Tensor) else isinstance(t, (list, tuple)) and _any_has_tangents(t) for t in things)
 
 
 def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=()):
@@ -444,7 +459,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
-    wraps=True, bools=True, frees=(), expanded=False, analytic=True,
+    wraps=True, bools=True, frees=(), expanded=False, analytic=True, jvp=None,
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -462,6 +477,9 @@ def primitive(
     whether operands may be of type bool. `frees`: arguments that are no tensors, but that torch saves as such: backward frees them.
     `expanded`: whether it may write to memory that several elements share, as after `expand`.
     `analytic`: whether, taking complex numbers, it is an analytic function of its arguments; if not, its formulas hold for complex numbers as written.
+    `jvp`: how tangents move forward: LINEAR, MULTILINEAR, ELEMENTWISE, REDUCTION, or a formula that asks for arguments by `<argument>_p`, their
+    tangents by `<argument>_t` (zeros where there is none), and results. Without it, views are LINEAR, those with a `ufunc` ELEMENTWISE, and for
+    all others the rule is derived from `vjp`.
     """
 
     def declare(kernel):
@@ -470,7 +488,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic,
+            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic, jvp=jvp,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

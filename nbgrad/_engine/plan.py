@@ -195,6 +195,8 @@ class Plan:
             return tensor
         out = object.__new__(BASE_TENSOR[0])
         out._array, out._edge, out._requires_grad, out._cell = tensor._array, edge, True, tensor._cell
+        if tensor._tangents is not None:
+            out._tangents = tensor._tangents
         return out
 
     def saved_value(self, node, name):

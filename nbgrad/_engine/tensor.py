@@ -33,6 +33,7 @@ class Tensor:
     _by_base = False  # whether it requires a gradient only because its base does
     _retains_grad = False
     _hooks = None  # of a leaf: the `Hooks` to call when its gradient is known
+    _tangents = None  # {level of forward mode: tangent}
 
     __array_priority__ = 1000
     __hash__ = object.__hash__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._engine.op import facade, primitive
+from .._engine.op import ELEMENTWISE, LINEAR, facade, primitive
 from .._engine.tensor import Tensor, wrap
 
 _BITS = {4: np.int32, 8: np.int64}
@@ -35,7 +35,7 @@ def select(condition, a, b):
 
 @primitive(
     overload="self", vjp={"self": lambda grad, condition: where(condition, grad, 0), "other": lambda grad, condition: where(condition, 0, grad)},
-    promote="same", tensors=("condition",),
+    promote="same", tensors=("condition",), jvp=LINEAR,
 )  # fmt: skip
 def where(condition, self, other):
     """Take `self` where `condition` is true and `other` elsewhere."""
@@ -86,7 +86,7 @@ def _clamp_bound(grad, self, min, max, which):
         "max": lambda grad, self, min, max: _clamp_bound(grad, self, min, max, "max"),
     },
     promote="same", in_place=True, aliases=("clip",),
-    node=lambda self, min, max: "ClampBackward0" if isinstance(min, Tensor) or isinstance(max, Tensor) else "ClampBackward1",
+    node=lambda self, min, max: "ClampBackward0" if isinstance(min, Tensor) or isinstance(max, Tensor) else "ClampBackward1", jvp=ELEMENTWISE,
 )  # fmt: skip
 def clamp(self, min=None, max=None):
     """Bring each element between `min` and `max`, numbers or tensors, either of which may be left out."""
@@ -104,7 +104,7 @@ def clamp(self, min=None, max=None):
         "self": lambda grad, self, min: where(self >= min, grad, 0),
         "min": lambda grad, self, min: where(self < min, grad, 0),
     },
-    promote="same", in_place=True, node=lambda self, min: "ClampMinBackward1" if isinstance(min, Tensor) else "ClampMinBackward0",
+    promote="same", in_place=True, node=lambda self, min: "ClampMinBackward1" if isinstance(min, Tensor) else "ClampMinBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def clamp_min(self, min):
     """Raise elements below `min` to it."""
@@ -116,7 +116,7 @@ def clamp_min(self, min):
         "self": lambda grad, self, max: where(self <= max, grad, 0),
         "max": lambda grad, self, max: where(self > max, grad, 0),
     },
-    promote="same", in_place=True, node=lambda self, max: "ClampMaxBackward1" if isinstance(max, Tensor) else "ClampMaxBackward0",
+    promote="same", in_place=True, node=lambda self, max: "ClampMaxBackward1" if isinstance(max, Tensor) else "ClampMaxBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def clamp_max(self, max):
     """Lower elements above `max` to it."""
@@ -177,7 +177,7 @@ def fmin(self, other):
         "end": lambda grad, weight: grad * weight,
         "weight": lambda grad, self, end: grad * (end - self),
     },
-    promote="same", in_place=True, node=lambda self, end, weight: "LerpBackward1" if isinstance(weight, Tensor) else "LerpBackward0",
+    promote="same", in_place=True, node=lambda self, end, weight: "LerpBackward1" if isinstance(weight, Tensor) else "LerpBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def lerp(self, end, weight):
     """Go from `self` towards `end` by the part `weight`: `self + weight * (end - self)`."""
@@ -197,7 +197,7 @@ def _scale(grad, value):
         "tensor1": lambda grad, tensor2, value: _scale(grad * tensor2, value),
         "tensor2": lambda grad, tensor1, value: _scale(grad * tensor1, value),
     },
-    promote="same", in_place=True,
+    promote="same", in_place=True, jvp=ELEMENTWISE,
 )  # fmt: skip
 def addcmul(self, tensor1, tensor2, *, value=1):
     """Add the product of two tensors, times `value`."""
@@ -210,7 +210,7 @@ def addcmul(self, tensor1, tensor2, *, value=1):
         "tensor1": lambda grad, tensor2, value: _scale(grad / tensor2, value),
         "tensor2": lambda grad, tensor1, tensor2, value: -grad * (_scale(tensor1, value) / (tensor2 * tensor2)),
     },
-    promote="same", in_place=True,
+    promote="same", in_place=True, jvp=ELEMENTWISE,
 )  # fmt: skip
 def addcdiv(self, tensor1, tensor2, *, value=1):
     """Add the quotient of two tensors, times `value`."""
@@ -245,7 +245,7 @@ def _copysign_slope(self, result):
 
 
 @primitive(
-    vjp={"self": lambda grad, self: where((self == self) & (abs(self) != float("inf")), grad, 0)}, promote="same", in_place=True,
+    vjp={"self": lambda grad, self: where((self == self) & (abs(self) != float("inf")), grad, 0)}, promote="same", in_place=True, jvp=ELEMENTWISE,
 )  # fmt: skip
 def nan_to_num(self, nan=None, posinf=None, neginf=None):
     """Replace nan by `nan` (0), and infinities by `posinf` and `neginf` (the largest and smallest number of the type)."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._engine import dtypes, errors
 from .._engine.modes import place_of_caller, state
-from .._engine.op import NAMES, composite, primitive
+from .._engine.op import ELEMENTWISE, LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor, alias, follow_base
 from .._engine.writing import check_unshared
 from .creation import check_options
@@ -41,7 +41,7 @@ Tensor.detach, Tensor.detach_ = detach, detach_
 NAMES["detach"] = detach
 
 
-@primitive(vjp={"self": lambda grad: grad})
+@primitive(vjp={"self": lambda grad: grad}, jvp=ELEMENTWISE)
 def clone(self, *, memory_format=None):
     """Copy a tensor; gradients flow through to the original."""
     return np.array(self, order="C" if memory_format is dtypes.contiguous_format else "K", copy=True)
@@ -53,7 +53,7 @@ def _cast(self, kind):
     return self.astype(kind)
 
 
-@primitive("_to_copy", vjp={"self": lambda grad: grad}, node="ToCopyBackward0", method=False, namespace=())
+@primitive("_to_copy", vjp={"self": lambda grad: grad}, node="ToCopyBackward0", method=False, namespace=(), jvp=ELEMENTWISE)
 def to_copy(self, dtype=None):
     """Copy a tensor with its elements converted to `dtype`."""
     if dtype is None:
@@ -214,7 +214,7 @@ def _fill_formulas():
     return {"self": lambda grad: _nothing(grad), "value": lambda grad: grad.sum()}
 
 
-@primitive(vjp=_fill_formulas(), node=_fill_node(0), method=False)
+@primitive(vjp=_fill_formulas(), node=_fill_node(0), method=False, jvp=LINEAR)
 def fill(self, value):
     """Make a tensor of the same shape and type with every element set to `value`."""
     out = np.empty_like(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import errors
-from .._engine.op import primitive
+from .._engine.op import LINEAR, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
 from .elementary import exp, log
@@ -16,7 +16,7 @@ def _whole_type(self, dtype):
     return dtype.numpy if dtype is not None else np.int64 if self.dtype.kind in "biu" else self.dtype
 
 
-@primitive(vjp={"self": lambda grad, dim: _reversed_cumsum(grad, dim)}, in_place=True)
+@primitive(vjp={"self": lambda grad, dim: _reversed_cumsum(grad, dim)}, in_place=True, jvp=LINEAR)
 def cumsum(self, dim, *, dtype=None):
     """Add up the elements along a dimension, keeping every sum on the way."""
     check_dim(dim, self.ndim)

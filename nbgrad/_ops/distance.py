@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._engine.op import composite, facade, primitive
+from .._engine.op import REDUCTION, composite, facade, primitive
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
 from .loss import _HERE, _check_reduction, _check_target, _reduced, _share, choose_reduction, reduce_tensor
@@ -157,7 +157,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
 
 @primitive(
     name="norm", overload="dim", node="NormBackward1", analytic=False,
-    vjp={"self": lambda grad, self, result, p, dim, keepdim: _norm_gradient(grad, self, result, p, dim, keepdim)},
+    vjp={"self": lambda grad, self, result, p, dim, keepdim: _norm_gradient(grad, self, result, p, dim, keepdim)}, jvp=REDUCTION,
 )  # fmt: skip
 def _norm_along(self, p, dim, keepdim):
     return np.asarray(_norm(self, p, dims_of(dim, self.ndim), keepdim)).astype(self.real.dtype, copy=False)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .._engine import errors
-from .._engine.op import primitive
+from .._engine.op import ELEMENTWISE, primitive
 from .._engine.tensor import Tensor
 from .choice import where
 from .pointwise import is_number, no_derivative
@@ -72,13 +72,13 @@ def sqrt(self):
     return np.sqrt(self)
 
 
-@primitive(vjp={"self": lambda grad, result: -0.5 * grad * (result * result * result)}, promote="float", in_place=True)
+@primitive(vjp={"self": lambda grad, result: -0.5 * grad * (result * result * result)}, promote="float", in_place=True, jvp=ELEMENTWISE)
 def rsqrt(self):
     """Take the reciprocal of the square root."""
     return np.reciprocal(np.sqrt(self))
 
 
-@primitive(vjp={"self": lambda grad, self: grad * (self * 2)}, promote="same", in_place=True, node="PowBackward0")
+@primitive(vjp={"self": lambda grad, self: grad * (self * 2)}, promote="same", in_place=True, node="PowBackward0", jvp=ELEMENTWISE)
 def square(self):
     """Multiply each element by itself."""
     return self.astype(np.int64) * self if self.dtype.kind == "b" else np.multiply(self, self)
@@ -245,7 +245,7 @@ def logaddexp2(self, other):
 
 @primitive(
     vjp={"self": lambda grad, result: _sigmoid_backward(grad, result)}, promote="float", in_place=True, namespace=("", "nn.functional"),
-    aliases=("special.expit",),
+    aliases=("special.expit",), jvp=ELEMENTWISE,
 )  # fmt: skip
 def sigmoid(self):
     """Squash each element to (0, 1): `1 / (1 + exp(-x))`."""
@@ -269,7 +269,7 @@ def _sigmoid_backward(grad_output, result_of_sigmoid):
     promote="float",
     promoted=("self",),
     in_place=True,
-    aliases=("special.logit",),
+    aliases=("special.logit",), jvp=ELEMENTWISE,
 )
 def logit(self, eps=None):
     """Invert `sigmoid`: `log(x / (1 - x))`, with the elements brought into [eps, 1 - eps] first if `eps` is given."""
@@ -288,7 +288,7 @@ def _logit_slope(grad, self, eps):
 @primitive(
     vjp={"self": lambda grad, self, other: grad * _log_where_positive(self, other), "other": lambda grad, self, other: grad * self / other},
     promote="float", in_place=True, tensors=(), aliases=("special.xlogy",),
-    node=lambda self, other: "XlogyBackward2" if not isinstance(other, Tensor) else "XlogyBackward0" if isinstance(self, Tensor) else "XlogyBackward1",
+    node=lambda self, other: "XlogyBackward2" if not isinstance(other, Tensor) else "XlogyBackward0" if isinstance(self, Tensor) else "XlogyBackward1", jvp=ELEMENTWISE,
 )  # fmt: skip
 def xlogy(self, other):
     """Give `self * log(other)`, which is 0 where `self` is 0, unless `other` is nan."""
@@ -303,7 +303,7 @@ def _log_where_positive(self, other):
     return where((self == 0) & (other <= 0), 0.0, log(other))
 
 
-@primitive(vjp={"self": lambda grad, self: grad * _sinc_slope(self)}, promote="float", in_place=True, aliases=("special.sinc",))
+@primitive(vjp={"self": lambda grad, self: grad * _sinc_slope(self)}, promote="float", in_place=True, aliases=("special.sinc",), jvp=ELEMENTWISE)
 def sinc(self):
     """Give `sin(pi x) / (pi x)`, which is 1 at 0."""
     angle = np.pi * self
@@ -315,13 +315,13 @@ def _sinc_slope(self):
     return where(self == 0, 0.0, (cos(angle) * angle - sin(angle)) / (angle * self))
 
 
-@primitive(vjp={"self": lambda grad: grad * (math.pi / 180)}, promote="float", in_place=True, node="Deg2RadBackward0")
+@primitive(vjp={"self": lambda grad: grad * (math.pi / 180)}, promote="float", in_place=True, node="Deg2RadBackward0", jvp=ELEMENTWISE)
 def deg2rad(self):
     """Convert degrees to radians."""
     return self * (math.pi / 180)
 
 
-@primitive(vjp={"self": lambda grad: grad * (180 / math.pi)}, promote="float", in_place=True, node="Rad2DegBackward0")
+@primitive(vjp={"self": lambda grad: grad * (180 / math.pi)}, promote="float", in_place=True, node="Rad2DegBackward0", jvp=ELEMENTWISE)
 def rad2deg(self):
     """Convert radians to degrees."""
     return self * (180 / math.pi)

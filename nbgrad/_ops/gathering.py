@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .._engine import dtypes, errors
-from .._engine.op import composite, primitive
+from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing, checked_number
 from .shape import broadcast_shape, dims_of
@@ -68,7 +68,7 @@ def _one(array):
 
 
 @primitive(
-    vjp={"self": lambda grad, self_shape, dim, index: _gather_backward(grad, self_shape, dim, index)}, tensors=("self", "index"),
+    vjp={"self": lambda grad, self_shape, dim, index: _gather_backward(grad, self_shape, dim, index)}, tensors=("self", "index"), jvp=LINEAR,
 )  # fmt: skip
 def gather(self, dim, index, *, sparse_grad=False):
     """Take `self[index[i, j], j]` (for `dim=0`) at every place (i, j) of `index`, and so for other dimensions; the result has its shape."""
@@ -81,7 +81,7 @@ def gather(self, dim, index, *, sparse_grad=False):
 
 @primitive(
     vjp={"self": lambda grad, dim, index: gather(grad, dim, index)}, tensors=("self", "index"), method=False, namespace=(),
-    node="ScatterAddBackward0",
+    node="ScatterAddBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _gather_backward(self, shape, dim, index):
     """Zeros of a shape with the elements of `self` added along a dimension where `index` says."""
@@ -138,7 +138,7 @@ def _of_scatter_src(grad, dim, index, src_shape):
 
 @primitive(
     "_scatter", vjp={"self": lambda grad, dim, index: _scatter_number(grad, dim, index, 0), "src": _of_scatter_src},
-    tensors=("self", "index", "src"), method=False, namespace=(), in_place=True, node="ScatterBackward0",
+    tensors=("self", "index", "src"), method=False, namespace=(), in_place=True, node="ScatterBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _scatter(self, dim, index, src):
     """Copy with elements along a dimension overwritten by those of `src`."""
@@ -192,7 +192,7 @@ def scatter_(self, dim, index, src=None, *, value=None, reduce=None):
 
 
 @primitive(
-    vjp={"self": lambda grad: grad, "src": _of_scatter_src}, tensors=("self", "index", "src"), in_place=True,
+    vjp={"self": lambda grad: grad, "src": _of_scatter_src}, tensors=("self", "index", "src"), in_place=True, jvp=LINEAR,
 )  # fmt: skip
 def scatter_add(self, dim, index, src):
     """Copy a tensor with `self[index[i, j], j] += src[i, j]` (for `dim=0`) at every place of `index`."""
@@ -222,7 +222,7 @@ def _vector(name, self, dim, index):
 
 
 @primitive(
-    vjp={"self": lambda grad, self_shape, dim, index: _index_select_backward(grad, self_shape, dim, index)}, tensors=("self", "index"),
+    vjp={"self": lambda grad, self_shape, dim, index: _index_select_backward(grad, self_shape, dim, index)}, tensors=("self", "index"), jvp=LINEAR,
 )  # fmt: skip
 def index_select(self, dim, index):
     """Take the slices of a dimension that a vector of indices names."""
@@ -272,7 +272,7 @@ def _check_slices(name, self, d, index, source):
         "self": lambda grad: grad,
         "source": lambda grad, dim, index, alpha, source_shape: index_select(grad, dim, index).reshape(source_shape) * alpha,
     },
-    tensors=("self", "index", "source"), in_place=True,
+    tensors=("self", "index", "source"), in_place=True, jvp=LINEAR,
 )  # fmt: skip
 def index_add(self, dim, index, source, *, alpha=1):
     """Copy a tensor with the slices of `source`, times `alpha`, added to the slices that a vector of indices names."""
@@ -286,7 +286,7 @@ def index_add(self, dim, index, source, *, alpha=1):
         "self": lambda grad, dim, index: index_fill(grad, dim, index, 0),
         "source": lambda grad, dim, index, source_shape: index_select(grad, dim, index).reshape(source_shape),
     },
-    tensors=("self", "index", "source"), in_place=True,
+    tensors=("self", "index", "source"), in_place=True, jvp=LINEAR,
 )  # fmt: skip
 def index_copy(self, dim, index, source):
     """Copy a tensor with the slices that a vector of indices names replaced by those of `source`."""
@@ -305,7 +305,7 @@ def index_copy(self, dim, index, source):
         "self": lambda grad, dim, index: index_fill(grad, dim, index, 0),
         "value": lambda grad, dim, index: index_select(grad, dim, _distinct(index)).sum(),
     },
-    tensors=("self", "index"), in_place=True, node=lambda self, dim, index, value: f"IndexFillBackward{int(isinstance(value, Tensor))}",
+    tensors=("self", "index"), in_place=True, node=lambda self, dim, index, value: f"IndexFillBackward{int(isinstance(value, Tensor))}", jvp=LINEAR,
 )  # fmt: skip
 def index_fill(self, dim, index, value):
     """Copy a tensor with the slices that a vector of indices names set to one value."""
@@ -348,7 +348,7 @@ def take_along_dim(self, indices, dim=None):
     return gather.function(self.broadcast_to((*shape[:d], n, *shape[d + 1 :])), d, indices.broadcast_to((*shape[:d], m, *shape[d + 1 :])))
 
 
-@primitive(vjp={"self": lambda grad, self_shape, index: _take_backward(grad, self_shape, index)}, tensors=("self", "index"))
+@primitive(vjp={"self": lambda grad, self_shape, index: _take_backward(grad, self_shape, index)}, tensors=("self", "index"), jvp=LINEAR)
 def take(self, index):
     """Take elements by their number in the flattened tensor; the result has the shape of `index`."""
     return self.reshape(-1)[_flat_index("take", self, index)]

@@ -15,7 +15,7 @@ import numpy as np
 from .._engine import errors
 from .._engine.dtypes import of_array
 from .._engine.modes import state
-from .._engine.op import composite, primitive
+from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .._engine.views import overlaps
 from .._engine.writing import check_unshared
@@ -64,7 +64,7 @@ def _checked(self, indices):
 
 @primitive(
     "_index", vjp={"self": lambda grad, self_shape, indices: _index_backward(grad, self_shape, indices)}, method=False, namespace=(),
-    node="IndexBackward0", frees=("indices",),
+    node="IndexBackward0", frees=("indices",), jvp=LINEAR,
 )  # fmt: skip
 def index(self, indices):
     """Take the elements at these indices: arrays of integers or bools, one per dimension, None for all of a dimension."""
@@ -76,7 +76,7 @@ def index(self, indices):
 
 
 @primitive(
-    "_index_backward", vjp={"self": lambda grad, indices: index(grad, indices)}, method=False, namespace=(), node="IndexPutBackward0",
+    "_index_backward", vjp={"self": lambda grad, indices: index(grad, indices)}, method=False, namespace=(), node="IndexPutBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _index_backward(self, shape, indices):
     """Zeros of a shape with the elements of `self` added at these indices."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.op import composite, primitive
+from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .shape import dims_of
 
@@ -65,7 +65,7 @@ def _check_list(name, tensors):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
 
 
-@primitive(vjp={"tensors": _of_cat}, tensors=(), method=False)
+@primitive(vjp={"tensors": _of_cat}, tensors=(), method=False, jvp=LINEAR)
 def cat(tensors, dim=0):
     """Join tensors along a dimension; all other sizes must agree."""
     _check_list("cat", tensors)
@@ -123,7 +123,7 @@ def _row_placed(self, shape, dim, index):
     return out
 
 
-@primitive(vjp={"tensors": _of_stack}, tensors=(), method=False)
+@primitive(vjp={"tensors": _of_stack}, tensors=(), method=False, jvp=LINEAR)
 def stack(tensors, dim=0):
     """Join tensors of one shape along a new dimension."""
     _check_list("stack", tensors)
@@ -167,7 +167,7 @@ _stacked("dstack", "Join tensors along the third dimension.", lambda ts, out: ca
 _stacked("column_stack", "Join tensors along the second dimension, vectors as columns.", _columns)
 
 
-@primitive(vjp={"tensors": lambda grad, tensors_shape: _of_block_diag(grad, tensors_shape)}, tensors=(), method=False, namespace=())
+@primitive(vjp={"tensors": lambda grad, tensors_shape: _of_block_diag(grad, tensors_shape)}, tensors=(), method=False, namespace=(), jvp=LINEAR)
 def _block_diag(tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
     out = np.zeros((sum(t.shape[0] for t in tensors), sum(t.shape[1] for t in tensors)), common_type(tensors))

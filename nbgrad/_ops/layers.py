@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .._engine import errors
-from .._engine.op import NAMES, composite, plain, primitive
+from .._engine.op import LINEAR, NAMES, composite, plain, primitive
 from .._engine.tensor import wrap
 from .gathering import _slices_added, add_rows
 from .matmul import _C_TYPES, _product, _squeezed, dot, mm
@@ -97,7 +97,7 @@ def _rows_named(input, weight, padding_idx):
 
 @primitive(
     "_embedding", vjp={"weight": lambda grad, input, weight_shape, padding_idx: _embedding_backward(grad, input, weight_shape[0], padding_idx)},
-    tensors=("input", "weight"), method=False, namespace=(), node="EmbeddingBackward0",
+    tensors=("input", "weight"), method=False, namespace=(), node="EmbeddingBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _embedding(input, weight, padding_idx):
     """Take rows of a matrix by index."""

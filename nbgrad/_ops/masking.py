@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.op import plain, primitive
+from .._engine.op import LINEAR, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import checked_number
 from .shape import broadcast_shape
@@ -22,7 +22,7 @@ def _check_mask(name, mask):
 
 @primitive(
     vjp={"self": lambda grad, mask: masked_fill(grad, mask, 0), "value": lambda grad, mask: _kept(grad, mask).sum()},
-    tensors=("self", "mask"), in_place=True, node=lambda self, mask, value: f"MaskedFillBackward{int(isinstance(value, Tensor))}",
+    tensors=("self", "mask"), in_place=True, node=lambda self, mask, value: f"MaskedFillBackward{int(isinstance(value, Tensor))}", jvp=LINEAR,
 )  # fmt: skip
 def masked_fill(self, mask, value):
     """Copy a tensor with the elements where `mask` is true set to one value; the mask is broadcast."""
@@ -39,13 +39,13 @@ def masked_fill(self, mask, value):
     return out
 
 
-@primitive("_kept", vjp={"self": lambda grad, mask: _kept(grad, mask)}, tensors=("self", "mask"), method=False, namespace=())
+@primitive("_kept", vjp={"self": lambda grad, mask: _kept(grad, mask)}, tensors=("self", "mask"), method=False, namespace=(), jvp=LINEAR)
 def _kept(self, mask):
     """Zeros where a mask is false."""
     return np.where(mask, self, np.zeros((), self.dtype))
 
 
-@primitive(vjp={"self": lambda grad, self_shape, mask: _masked_select_backward(grad, self_shape, mask)}, tensors=("self", "mask"))
+@primitive(vjp={"self": lambda grad, self_shape, mask: _masked_select_backward(grad, self_shape, mask)}, tensors=("self", "mask"), jvp=LINEAR)
 def masked_select(self, mask):
     """Take the elements where `mask` is true as a vector; both are broadcast."""
     _check_mask("masked_select", mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.op import composite, primitive, python_operator
+from .._engine.op import LINEAR, MULTILINEAR, composite, primitive, python_operator
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
 from .shape import _unsafe_view, broadcast_shape, t, transpose, unsqueeze
@@ -27,7 +27,7 @@ def _name(a):
     return dtypes.of_array(a.dtype).tensor_name
 
 
-@primitive(vjp={"self": lambda grad, mat2: mm(grad, t(mat2)), "mat2": lambda grad, self: mm(t(self), grad)}, tensors=("self", "mat2"))
+@primitive(vjp={"self": lambda grad, mat2: mm(grad, t(mat2)), "mat2": lambda grad, self: mm(t(self), grad)}, tensors=("self", "mat2"), jvp=MULTILINEAR)
 def mm(self, mat2):
     """Multiply two matrices: (n, m) by (m, p) gives (n, p)."""
     for name, a in (("self", self), ("mat2", mat2)):
@@ -43,7 +43,7 @@ def mm(self, mat2):
 
 
 @primitive(
-    vjp={"self": lambda grad, vec: unsqueeze(grad, 1) * vec, "vec": lambda grad, self: mv(t(self), grad)}, tensors=("self", "vec"),
+    vjp={"self": lambda grad, vec: unsqueeze(grad, 1) * vec, "vec": lambda grad, self: mv(t(self), grad)}, tensors=("self", "vec"), jvp=MULTILINEAR,
 )  # fmt: skip
 def mv(self, vec):
     """Multiply a matrix (n, m) by a vector (m): a vector (n)."""
@@ -66,7 +66,7 @@ def _check_vectors(name, a, b):
                            f"got {a.size} and {b.size} elements respectively")  # fmt: skip
 
 
-@primitive(vjp={"self": lambda grad, tensor: grad * tensor, "tensor": lambda grad, self: grad * self}, tensors=("self", "tensor"))
+@primitive(vjp={"self": lambda grad, tensor: grad * tensor, "tensor": lambda grad, self: grad * self}, tensors=("self", "tensor"), jvp=MULTILINEAR)
 def dot(self, tensor):
     """Add up the products of the elements of two vectors."""
     _check_vectors("dot", self, tensor)
@@ -84,7 +84,7 @@ def vdot(self, other):
 
 @primitive(
     vjp={"self": lambda grad, mat2: bmm(grad, transpose(mat2, 1, 2)), "mat2": lambda grad, self: bmm(transpose(self, 1, 2), grad)},
-    tensors=("self", "mat2"),
+    tensors=("self", "mat2"), jvp=MULTILINEAR,
 )  # fmt: skip
 def bmm(self, mat2):
     """Multiply matrices in batches: (b, n, m) by (b, m, p) gives (b, n, p)."""
@@ -100,7 +100,7 @@ def bmm(self, mat2):
     return np.matmul(self, mat2)
 
 
-@primitive("_squeezed", vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}, method=False, namespace=(), node="SqueezeBackward4")
+@primitive("_squeezed", vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}, method=False, namespace=(), node="SqueezeBackward4", jvp=LINEAR)
 def _squeezed(self, size):
     """Drop or add dimensions of size 1, of memory that nobody else holds."""
     return self.reshape(size)
@@ -460,7 +460,7 @@ def _cross_dim(shape):
 
 @primitive(
     "linalg.cross", vjp={"self": lambda grad, other, dim: linalg_cross(other, grad, dim=dim), "other": lambda grad, self, dim: linalg_cross(grad, self, dim=dim)},
-    promote="same", method=False, namespace=("linalg",), node="LinalgCrossBackward0",
+    promote="same", method=False, namespace=("linalg",), node="LinalgCrossBackward0", jvp=MULTILINEAR,
 )  # fmt: skip
 def linalg_cross(self, other, *, dim=-1):
     """Compute the cross product of 3-vectors along a dimension."""

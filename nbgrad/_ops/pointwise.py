@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from .._engine import errors
-from .._engine.op import facade, primitive
+from .._engine.op import ELEMENTWISE, facade, primitive
 from .._engine.tensor import Tensor
 
 
@@ -71,7 +71,7 @@ def add(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, alpha: -grad if alpha == 1 else grad * -alpha},
-    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False,
+    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False, jvp=ELEMENTWISE,
 )  # fmt: skip
 def sub(self, other, *, alpha=1):
     """Subtract `other`, times `alpha`, from `self`, elementwise."""
@@ -82,7 +82,7 @@ def sub(self, other, *, alpha=1):
 @primitive(
     vjp={"self": lambda grad, alpha: -grad if alpha == 1 else grad * -alpha, "other": lambda grad: grad},
     promote="same", operators=("__rsub__",), bools=False,
-    node=lambda self, other, alpha: "RsubBackward0" if isinstance(other, Tensor) else "RsubBackward1",
+    node=lambda self, other, alpha: "RsubBackward0" if isinstance(other, Tensor) else "RsubBackward1", jvp=ELEMENTWISE,
 )  # fmt: skip
 def rsub(self, other, *, alpha=1):
     """Subtract `self`, times `alpha`, from `other`, elementwise."""
@@ -114,7 +114,7 @@ Tensor.__truediv__ = _div.function.operator
 
 @primitive(
     name="div", overload="mode", vjp={"self": lambda grad: _zeros(grad), "other": lambda grad: _zeros(grad)}, promote="same", in_place=True,
-    node="DivBackward2", tensors=(),
+    node="DivBackward2", tensors=(), jvp=ELEMENTWISE,
 )  # fmt: skip
 def _div_mode(self, other, rounding_mode):
     """Divide and round."""
@@ -128,7 +128,7 @@ def _div_mode(self, other, rounding_mode):
     return quotient + ((quotient < 0) & (quotient * other != self)).astype(quotient.dtype)
 
 
-@primitive(name="div", overload="number", vjp={"self": lambda grad, other: grad / other}, node="DivBackward1")
+@primitive(name="div", overload="number", vjp={"self": lambda grad, other: grad / other}, node="DivBackward1", jvp=ELEMENTWISE)
 def div_by_number(self, other):
     """Divide by a number; PyTorch's own name for it inside its losses."""
     return np.true_divide(self, other)
@@ -188,7 +188,7 @@ def floor_divide(self, other):
     promote="same", in_place=True, operators=("__mod__", "__rmod__"), tensors=(),
     node=lambda self, other: (
         "RemainderBackward0" if not isinstance(other, Tensor) else "RemainderBackward1" if isinstance(self, Tensor) else "NotImplemented"
-    ),
+    ), jvp=ELEMENTWISE,
 )  # fmt: skip
 def remainder(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `other`."""
@@ -207,7 +207,7 @@ def _floored(self, other):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, self, other: -grad * trunc(self / other)}, promote="same", in_place=True,
-    node=lambda self, other: "FmodBackward1" if isinstance(other, Tensor) else "FmodBackward0",
+    node=lambda self, other: "FmodBackward1" if isinstance(other, Tensor) else "FmodBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def fmod(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `self`."""
@@ -233,7 +233,7 @@ _POWERS = {
         "other": lambda grad, self, other, result: _power_by_exponent(grad, self, other, result),
     },
     promote="same", in_place=True, operators=("__pow__", "__rpow__"), tensors=(), wraps=False,
-    node=lambda self, other: "PowBackward0" if not isinstance(other, Tensor) else "PowBackward1" if isinstance(self, Tensor) else "PowBackward2",
+    node=lambda self, other: "PowBackward0" if not isinstance(other, Tensor) else "PowBackward1" if isinstance(self, Tensor) else "PowBackward2", jvp=ELEMENTWISE,
 )  # fmt: skip
 def pow(self, other):
     """Raise `self` to the power `other`, elementwise."""
@@ -291,7 +291,7 @@ def float_power(self, exponent):
     return pow.function(self, exponent)
 
 
-@primitive(vjp={"self": lambda grad: -grad}, promote="same", operators=("__neg__",), in_place=True, aliases=("negative",))
+@primitive(vjp={"self": lambda grad: -grad}, promote="same", operators=("__neg__",), in_place=True, aliases=("negative",), jvp=ELEMENTWISE)
 def neg(self):
     """Change the sign of each element."""
     if self.dtype.kind == "b":
@@ -324,7 +324,7 @@ def abs(self):
     return np.abs(self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
 def sign(self):
     """Give -1, 0 or 1 by the sign of each element."""
     if self.dtype.kind == "c":
@@ -351,25 +351,25 @@ def _is_complex(x):
     return (x._array if isinstance(x, Tensor) else x).dtype.kind == "c"
 
 
-@primitive(vjp={"self": lambda grad, self: _sgn_gradient(grad, self)}, promote="same", in_place=True, analytic=False)
+@primitive(vjp={"self": lambda grad, self: _sgn_gradient(grad, self)}, promote="same", in_place=True, analytic=False, jvp=ELEMENTWISE)
 def sgn(self):
     """Give -1, 0 or 1 by the sign of each element; for complex numbers, the one of the same angle and length 1."""
     return np.sign(self) if self.dtype.kind == "c" else sign.kernel(self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
 def floor(self):
     """Round each element down."""
     return _rounded(np.floor, self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
 def ceil(self):
     """Round each element up."""
     return _rounded(np.ceil, self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("fix",))
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("fix",), jvp=ELEMENTWISE)
 def trunc(self):
     """Round each element towards zero."""
     return _rounded(np.trunc, self)
@@ -377,7 +377,7 @@ def trunc(self):
 
 @primitive(
     vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True,
-    node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0",
+    node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def round(self, *, decimals=0):
     """Round each element to `decimals` places, halves to even."""
@@ -395,7 +395,7 @@ def _rounded(function, self):
     return self.copy() if self.dtype.kind in "iu" else function(self)
 
 
-@primitive(vjp={"self": lambda grad: grad}, promote="same", in_place=True)
+@primitive(vjp={"self": lambda grad: grad}, promote="same", in_place=True, jvp=ELEMENTWISE)
 def frac(self):
     """Give the part of each element behind the point, with its sign."""
     return self - np.trunc(self)

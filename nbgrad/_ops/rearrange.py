@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.op import composite, primitive
+from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .shape import dims_of
 
@@ -18,7 +18,7 @@ def _unique_dims(dims, ndim):
     return dims
 
 
-@primitive(vjp={"self": lambda grad, dims: flip(grad, dims)}, varargs="dims")
+@primitive(vjp={"self": lambda grad, dims: flip(grad, dims)}, varargs="dims", jvp=LINEAR)
 def flip(self, dims):
     """Reverse the order of the elements along `dims`."""
     dims = _unique_dims(dims, self.ndim)
@@ -41,7 +41,7 @@ def flipud(self):
     return self.flip((0,))
 
 
-@primitive(vjp={"self": lambda grad, k, dims: rot90(grad, -k, dims)})
+@primitive(vjp={"self": lambda grad, k, dims: rot90(grad, -k, dims)}, jvp=LINEAR)
 def rot90(self, k=1, dims=(0, 1)):
     """Rotate `k` times by 90 degrees in the plane of two dimensions, from the first towards the second."""
     if len(dims) != 2:
@@ -60,7 +60,7 @@ def _negative(shifts):
     return tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts
 
 
-@primitive(vjp={"self": lambda grad, shifts, dims: roll(grad, _negative(shifts), dims)})
+@primitive(vjp={"self": lambda grad, shifts, dims: roll(grad, _negative(shifts), dims)}, jvp=LINEAR)
 def roll(self, shifts, dims=None):
     """Shift elements along `dims`; those that leave at one end come in at the other. Without `dims` the flattened tensor is shifted."""
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
@@ -79,7 +79,7 @@ def roll(self, shifts, dims=None):
     return np.roll(self, shifts, dims)
 
 
-@primitive(vjp={"self": lambda grad, diagonal: tril(grad, diagonal)}, in_place=True)
+@primitive(vjp={"self": lambda grad, diagonal: tril(grad, diagonal)}, in_place=True, jvp=LINEAR)
 def tril(self, diagonal=0):
     """Keep the lower triangle of the last two dimensions, up to and with a diagonal; zeros elsewhere."""
     if self.ndim < 2:
@@ -87,7 +87,7 @@ def tril(self, diagonal=0):
     return np.tril(self, diagonal)
 
 
-@primitive(vjp={"self": lambda grad, diagonal: triu(grad, diagonal)}, in_place=True)
+@primitive(vjp={"self": lambda grad, diagonal: triu(grad, diagonal)}, in_place=True, jvp=LINEAR)
 def triu(self, diagonal=0):
     """Keep the upper triangle of the last two dimensions, from a diagonal on; zeros elsewhere."""
     if self.ndim < 2:
@@ -143,14 +143,14 @@ def linalg_diagonal(self, *, offset=0, dim1=-2, dim2=-1):
 
 @primitive(
     vjp={"self": lambda grad, self_shape, offset, dim1, dim2: _diagonal_backward(grad, self_shape, offset, dim1, dim2)}, method=False,
-    namespace=(), node="DiagonalBackward0_copy",
+    namespace=(), node="DiagonalBackward0_copy", jvp=LINEAR,
 )  # fmt: skip
 def _diagonal_copy(self, offset=0, dim1=0, dim2=1):
     """Take a copy of the diagonal."""
     return _diagonal(self, offset, dim1, dim2).copy()
 
 
-@primitive(vjp={"self": lambda grad, offset, dim1, dim2: diagonal(grad, offset, dim1, dim2)})
+@primitive(vjp={"self": lambda grad, offset, dim1, dim2: diagonal(grad, offset, dim1, dim2)}, jvp=LINEAR)
 def diag_embed(self, offset=0, dim1=-2, dim2=-1):
     """Make matrices of zeros with the last dimension of `self` as their diagonals."""
     ndim = self.ndim + 1
@@ -177,7 +177,7 @@ def diagflat(self, offset=0):
     return self.contiguous().view((-1,)).diag(offset)
 
 
-@primitive(vjp={"self": lambda grad, self_shape: _diagonal_backward(grad.reshape(grad.shape + (1,)), self_shape, 0, 0, 1)})
+@primitive(vjp={"self": lambda grad, self_shape: _diagonal_backward(grad.reshape(grad.shape + (1,)), self_shape, 0, 0, 1)}, jvp=LINEAR)
 def trace(self):
     """Add up the diagonal of a matrix."""
     if self.ndim != 2:
@@ -205,7 +205,7 @@ def _zeros_of(self, shape):
     return np.zeros(shape, self.dtype)
 
 
-@primitive(vjp={"self": _of_repeat}, varargs="repeats", namespace=())
+@primitive(vjp={"self": _of_repeat}, varargs="repeats", namespace=(), jvp=LINEAR)
 def repeat(self, repeats):
     """Copy a tensor side by side, `repeats` times along each dimension; new dimensions come first."""
     if len(repeats) < self.ndim:

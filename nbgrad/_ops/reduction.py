@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .._engine.dtypes import of_array
-from .._engine.op import facade, primitive
+from .._engine.op import LINEAR, REDUCTION, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
 from .elementary import exp
@@ -56,7 +56,7 @@ def _summed_type(self, dtype):
 
 @primitive(
     vjp={"self": lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim)},
-    node=lambda self, dim, keepdim, dtype: "SumBackward0" if dim is None else "SumBackward1",
+    node=lambda self, dim, keepdim, dtype: "SumBackward0" if dim is None else "SumBackward1", jvp=LINEAR,
 )
 def sum(self, dim=None, keepdim=False, *, dtype=None):
     """Add up all elements, or those along `dim` (a dimension or several). Integers and bools are added as int64."""
@@ -71,7 +71,7 @@ def sum(self, dim=None, keepdim=False, *, dtype=None):
 
 
 @primitive(
-    vjp={"self": lambda grad, self, self_shape, dim, keepdim: where(self == self, spread(grad, self_shape, dim, keepdim), 0)},
+    vjp={"self": lambda grad, self, self_shape, dim, keepdim: where(self == self, spread(grad, self_shape, dim, keepdim), 0)}, jvp=REDUCTION,
 )
 def nansum(self, dim=None, keepdim=False, *, dtype=None):
     """Add up elements, nan as 0."""
@@ -82,7 +82,7 @@ def nansum(self, dim=None, keepdim=False, *, dtype=None):
 
 @primitive(
     vjp={"self": lambda grad, self_shape, dim, keepdim: spread(grad / max_(count_of(self_shape, dim), 1), self_shape, dim, keepdim)},
-    node=lambda self, dim, keepdim, dtype: "MeanBackward0" if dim is None else "MeanBackward1",
+    node=lambda self, dim, keepdim, dtype: "MeanBackward0" if dim is None else "MeanBackward1", jvp=LINEAR,
 )
 def mean(self, dim=None, keepdim=False, *, dtype=None):
     """Average all elements, or those along `dim` (a dimension or several)."""
@@ -107,7 +107,7 @@ def nanmean(self, dim=None, keepdim=False, *, dtype=None):
 
 @primitive(
     vjp={"self": lambda grad, self, result, dim, keepdim: _prod_gradient(grad, self, result, dim, keepdim)},
-    node=lambda self, dim, keepdim, dtype: "ProdBackward0" if dim is None else "ProdBackward1",
+    node=lambda self, dim, keepdim, dtype: "ProdBackward0" if dim is None else "ProdBackward1", jvp=REDUCTION,
 )
 def prod(self, dim=None, keepdim=False, *, dtype=None):
     """Multiply all elements, or those along `dim`. Integers and bools are multiplied as int64."""
@@ -179,13 +179,13 @@ def _extreme(ufunc, self, name, dim, keepdim):
     return ufunc.reduce(self, axis=dims_of(dim, self.ndim), keepdims=keepdim) if self.ndim else (dims_of(dim, 0), self.copy())[1]
 
 
-@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)})
+@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)}, jvp=REDUCTION)
 def amax(self, dim=(), keepdim=False):
     """Give the largest element, or those along `dim` (a dimension or several). Equal ones share the gradient."""
     return _extreme(np.maximum, self, "amax", dim, keepdim)
 
 
-@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)})
+@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)}, jvp=REDUCTION)
 def amin(self, dim=(), keepdim=False):
     """Give the smallest element, or those along `dim` (a dimension or several). Equal ones share the gradient."""
     return _extreme(np.minimum, self, "amin", dim, keepdim)
@@ -205,25 +205,25 @@ def _either(grad_min, grad_max, self, min, max, dim, keepdim):
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-@primitive(name="max", overload="all", node="MaxBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
+@primitive(name="max", overload="all", node="MaxBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
 def _max(self):
     """Give the largest element."""
     return _extreme(np.maximum, self, "max", None, False)
 
 
-@primitive(name="min", overload="all", node="MinBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
+@primitive(name="min", overload="all", node="MinBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
 def _min(self):
     """Give the smallest element."""
     return _extreme(np.minimum, self, "min", None, False)
 
 
-@primitive(vjp={"self": lambda grad, indices, dim, self_shape: _put_at(grad, indices, dim, self_shape[dim])}, method=False, namespace=())
+@primitive(vjp={"self": lambda grad, indices, dim, self_shape: _put_at(grad, indices, dim, self_shape[dim])}, method=False, namespace=(), jvp=LINEAR)
 def _take_at(self, indices, dim):
     """The elements at these indices along `dim`."""
     return np.take_along_axis(self, indices, dim)
 
 
-@primitive(vjp={"grad_output": lambda grad, indices, dim: _take_at(grad, indices, dim)}, method=False, namespace=())
+@primitive(vjp={"grad_output": lambda grad, indices, dim: _take_at(grad, indices, dim)}, method=False, namespace=(), jvp=LINEAR)
 def _put_at(grad_output, indices, dim, size):
     """Zeros of length `size` along `dim`, with `grad_output` added at the indices."""
     shape = list(indices.shape)
@@ -353,7 +353,7 @@ def count_nonzero(self, dim=None):
 
 @primitive(
     vjp={"self": lambda grad, self, result, dim, keepdim: _logsumexp_gradient(grad, self, result, dim, keepdim)},
-    promote="float", promoted=("self",), aliases=("special.logsumexp",),
+    promote="float", promoted=("self",), aliases=("special.logsumexp",), jvp=REDUCTION,
 )  # fmt: skip
 def logsumexp(self, dim, keepdim=False):
     """Give the logarithm of the sum of exponentials along `dim` (a dimension or several), without overflow."""

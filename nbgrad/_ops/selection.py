@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from .._engine import errors
-from .._engine.op import composite, primitive
+from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .shape import dims_of
 
@@ -26,7 +26,7 @@ def select(self, dim, index):
 
 
 @primitive(
-    vjp={"self": lambda grad, dim, index: select(grad, dim, index)}, method=False, namespace=(), node="SelectBackwardBackward0",
+    vjp={"self": lambda grad, dim, index: select(grad, dim, index)}, method=False, namespace=(), node="SelectBackwardBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _select_backward(self, shape, dim, index):
     """Zeros of a shape with `self` as one slice of a dimension."""
@@ -51,7 +51,7 @@ def slice_(self, dim=0, start=None, end=None, step=1):
 
 @primitive(
     vjp={"self": lambda grad, dim, start, end, step: slice_(grad, dim, start, end, step)}, method=False, namespace=(),
-    node="SliceBackwardBackward0",
+    node="SliceBackwardBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _slice_backward(self, shape, dim, start, end, step):
     """Zeros of a shape with `self` as some slices of a dimension."""
@@ -132,6 +132,7 @@ def _unfold_backward(self, shape, dimension, size, step):
 
 @primitive(
     vjp={"self": lambda grad, dim, index: _without(grad, dim, index, index + 1 or None, 1), "src": lambda grad, dim, index: select(grad, dim, index)},
+    jvp=LINEAR,
 )  # fmt: skip
 def select_scatter(self, src, dim, index):
     """Copy a tensor with the slice at `index` of a dimension replaced by `src`."""
@@ -148,7 +149,7 @@ def select_scatter(self, src, dim, index):
     vjp={
         "self": lambda grad, dim, start, end, step: _without(grad, dim, start, end, step),
         "src": lambda grad, dim, start, end, step: slice_(grad, dim, start, end, step),
-    },
+    }, jvp=LINEAR,
 )  # fmt: skip
 def slice_scatter(self, src, dim=0, start=None, end=None, step=1):
     """Copy a tensor with some slices of a dimension replaced by `src`."""

@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from .._engine import dtypes, errors
-from .._engine.op import composite, primitive
+from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, check_dim
 
 
@@ -93,7 +93,7 @@ def _as_type(self, dtype):
     return self.view(dtype.numpy)
 
 
-@primitive(vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}, method=False, namespace=(), node="UnsafeViewBackward0")
+@primitive(vjp={"self": lambda grad, self_shape: grad.reshape(self_shape)}, method=False, namespace=(), node="UnsafeViewBackward0", jvp=LINEAR)
 def _unsafe_view(self, size):
     """Give memory that nobody else holds another shape."""
     return _reshaped(self, size)

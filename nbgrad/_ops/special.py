@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .._engine.errors import unsupported
-from .._engine.op import facade, primitive
+from .._engine.op import ELEMENTWISE, facade, primitive
 from .choice import where
 from .elementary import exp, log
 from .pointwise import widened
@@ -23,7 +23,7 @@ def _scipy(name):
     vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (2 / math.sqrt(math.pi))},
     promote="float",
     in_place=True,
-    aliases=("special.erf",),
+    aliases=("special.erf",), jvp=ELEMENTWISE,
 )
 def erf(self):
     """Take the error function."""
@@ -34,7 +34,7 @@ def erf(self):
     vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (-2 / math.sqrt(math.pi))},
     promote="float",
     in_place=True,
-    aliases=("special.erfc",),
+    aliases=("special.erfc",), jvp=ELEMENTWISE,
 )
 def erfc(self):
     """Take 1 minus the error function, exactly also where that is small."""
@@ -45,21 +45,22 @@ def erfc(self):
     vjp={"self": lambda grad, result: exp(result * result) * grad * (math.sqrt(math.pi) / 2)},
     promote="float",
     in_place=True,
-    aliases=("special.erfinv",),
+    aliases=("special.erfinv",), jvp=ELEMENTWISE,
 )
 def erfinv(self):
     """Invert the error function, on (-1, 1)."""
     return np.asarray(_scipy("erfinv")(widened(self))).astype(self.dtype, copy=False)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",))
+@primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",), jvp=ELEMENTWISE)
 def lgamma(self):
     """Take the logarithm of the absolute value of the gamma function."""
     return np.where(self == -np.inf, np.inf, _scipy("gammaln")(widened(self))).astype(self.dtype)
 
 
 @primitive(
-    vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi")
+    vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi"),
+    jvp=ELEMENTWISE,
 )
 def digamma(self):
     """Take the logarithmic derivative of the gamma function."""
@@ -105,7 +106,7 @@ def polygamma(n, input):
 
 @primitive(
     name="special.entr", vjp={"self": lambda grad, self: grad * (-log(self) - 1)}, promote="float", namespace=("special",), method=False,
-    node="SpecialEntrBackward0",
+    node="SpecialEntrBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def entr(self):
     """Give `-x * log(x)`: 0 at 0, -inf for negative elements."""
@@ -117,7 +118,7 @@ def entr(self):
     vjp={
         "self": lambda grad, self, other: grad * where((self == 0) & (other <= -1), 0.0, log(other + 1)),
         "other": lambda grad, self, other: grad * self / (other + 1),
-    },
+    }, jvp=ELEMENTWISE,
 )  # fmt: skip
 def xlog1py(self, other):
     """Give `self * log1p(other)`, which is 0 where `self` is 0, unless `other` is nan."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._engine import errors
 from .._engine.dtypes import of_array
-from .._engine.op import NAMES, facade, primitive
+from .._engine.op import NAMES, REDUCTION, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
 from .choice import where
@@ -68,7 +68,7 @@ def _std_gradient(grad, result, self, dim, correction, keepdim):
 
 @primitive(
     overload="correction",
-    vjp={"self": lambda grad, self, dim, correction, keepdim: _var_gradient(grad, self, dim, correction, keepdim)}, analytic=False,
+    vjp={"self": lambda grad, self, dim, correction, keepdim: _var_gradient(grad, self, dim, correction, keepdim)}, analytic=False, jvp=REDUCTION,
 )
 def var(self, dim=None, correction=1, keepdim=False):
     """Give the variance of elements."""
@@ -78,7 +78,7 @@ def var(self, dim=None, correction=1, keepdim=False):
 @primitive(
     overload="correction",
     vjp={"self": lambda grad, result, self, dim, correction, keepdim: _std_gradient(grad, result, self, dim, correction, keepdim)},
-    analytic=False,
+    analytic=False, jvp=REDUCTION,
 )
 def std(self, dim=None, correction=1, keepdim=False):
     """Give the standard deviation of elements."""
@@ -185,7 +185,7 @@ def _norm(self, ord, dims, keepdim):
 
 @primitive(
     name="linalg.vector_norm", node="LinalgVectorNormBackward0", namespace=("linalg",), method=False, analytic=False,
-    vjp={"self": lambda grad, self, result, ord, dim, keepdim: _norm_gradient(grad, self, result, ord, dim, keepdim)},
+    vjp={"self": lambda grad, self, result, ord, dim, keepdim: _norm_gradient(grad, self, result, ord, dim, keepdim)}, jvp=REDUCTION,
 )  # fmt: skip
 def vector_norm(self, ord=2, dim=None, keepdim=False, *, dtype=None):
     """Give the `ord`-norm of all elements, or of those along `dim` (a dimension or several), as of a vector."""
@@ -299,13 +299,13 @@ def _median_along(self, name, ignore_nan, dim, keepdim):
     return picked(self, _middle(self, ignore_nan, dim), dim, keepdim)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
 def median(self):
     """Give the lower median."""
     return _median_of_all(self, False)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)})
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
 def nanmedian(self):
     """Give the lower median of what is not nan."""
     return _median_of_all(self, True)

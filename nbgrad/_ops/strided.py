@@ -6,13 +6,13 @@ import numpy as np
 
 from .._engine import errors, views
 from .._engine.modes import state
-from .._engine.op import composite, plain, primitive
+from .._engine.op import LINEAR, composite, plain, primitive
 from .._engine.tensor import Tensor, shared_memory
 from .._engine.views import Window
 
 
 @primitive(
-    "_window_take", vjp={"self": lambda grad, window: _window_put(grad, window)}, analytic=False, method=False, namespace=(), node="AsStridedBackward0",
+    "_window_take", vjp={"self": lambda grad, window: _window_put(grad, window)}, analytic=False, method=False, namespace=(), node="AsStridedBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _window_take(self, window):
     """Copy of what a window shows of a tensor that lies in memory as the window's base does."""
@@ -21,7 +21,7 @@ def _window_take(self, window):
 
 @primitive(
     "_window_put", vjp={"self": lambda grad, window: _window_take(grad, window)}, analytic=False, method=False, namespace=(),
-    node="AsStridedScatterBackward0",
+    node="AsStridedScatterBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _window_put(self, window):
     """Zeros of the shape of the window's base, with `self` in the window."""
@@ -34,7 +34,7 @@ def _window_put(self, window):
         "self": lambda grad, window, part_shape: _window_replace(grad, _zeros_for(grad, part_shape), window),
         "part": lambda grad, window: _window_take(grad, window),
     },
-    analytic=False, method=False, namespace=(), node="AsStridedScatterBackward0",
+    analytic=False, method=False, namespace=(), node="AsStridedScatterBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _window_replace(self, part, window):
     """Copy of `self` with `part` in a window."""
