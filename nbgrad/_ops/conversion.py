@@ -163,7 +163,7 @@ Tensor.cuda = _cuda
 def copy_(self, other, non_blocking=False):
     """Overwrite the elements with those of `other`, broadcast and converted; returns the tensor."""
     _check_source(self, other)
-    if isinstance(other, np.ndarray) and other.shape == self.shape and other.strides == self.strides and other.ctypes.data == self.ctypes.data:
+    if type(other) is type(self) is np.ndarray and other.shape == self.shape and other.strides == self.strides and other.ctypes.data == self.ctypes.data:
         return  # onto itself
     check_unshared(self)
     np.copyto(self, other.real if np.iscomplexobj(other) and self.dtype.kind not in "cb" else other, casting="unsafe")
