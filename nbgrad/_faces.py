@@ -6,9 +6,10 @@ Imported once, by the package.
 
 from __future__ import annotations
 
+from ._engine.batched import BatchedArray
 from ._engine.dtypes import get_default_dtype
 from ._engine.node import history_of, node_of
-from ._engine.tensor import Tensor
+from ._engine.tensor import Tensor, wrap
 from ._printing import format_tensor, tensor_str
 
 
@@ -32,11 +33,24 @@ def _name_of_history(tensor):
 
 def tensor_repr(self, *, tensor_contents=None):
     """The tensor's text, as PyTorch prints it."""
+    if type(self._array) is BatchedArray:
+        return _batch_repr(self._array)
     return tensor_str(self._array, **_facts(self))
+
+
+def _batch_repr(array):
+    """The text of a batch inside `vmap`: how deep the `vmap` is, and the tensor with the batch dimension in front."""
+    depth, inner = 1, array.physical
+    while type(inner) is BatchedArray:
+        depth, inner = depth + 1, inner.physical
+    text = repr(wrap(array.physical)).replace("\n", "\n    ")
+    return f"BatchedTensor(lvl={depth}, bdim=0, value=\n    {text}\n)"
 
 
 def tensor_format(self, spec):
     """`format(tensor, spec)`: a 0-dim tensor formats as its number."""
+    if type(self._array) is BatchedArray:
+        return format(self.item() if self.dim() == 0 else repr(self), spec)
     return format_tensor(self._array, spec, self.__repr__, type(self).__name__)
 
 

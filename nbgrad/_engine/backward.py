@@ -13,8 +13,11 @@ import warnings
 
 import numpy as np
 
-from . import errors, observe
+from . import observe
 from .anomaly import Watching
+from .batched import NotBatchable
+from .batched_grads import grads_of_batch
+from .batching import backward_by_example, backward_or_by_example, vmap_runs
 from .hook_calls import call_accumulated_hooks, call_node_hooks_after, call_node_hooks_before, call_tensor_hooks, running
 from .modes import anomaly, state
 from .node import AccumulateGrad, Port, node_of, number_of, raise_freed, storage_of
@@ -39,6 +42,11 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         if grad_tensors is not None:
             raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`.")
         grad_tensors = grad_variables
+    if vmap_runs():
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp instead or call "
+            "backward() outside of functorch transforms."
+        )
     if inputs is not None:
         inputs = as_inputs(inputs, "backward")
     tensors = as_tuple(tensors)
@@ -66,7 +74,9 @@ def grad(
     (then zeros).
     """
     if is_grads_batched:
-        raise errors.unsupported("is_grads_batched", "call autograd.grad once per row")
+        return grads_of_batch(
+            grad, outputs, inputs, grad_outputs, allow_unused, materialize_grads, retain_graph=retain_graph, create_graph=create_graph
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
     keys = inputs.keys() if type(inputs) is dict else None
@@ -256,7 +266,10 @@ class _Pass:
             return self.run_hooked(node, g)
         if g is None:
             return g, self.run_nothing(node)
-        return g, node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
+        try:
+            return g, node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
+        except NotBatchable as error:
+            return g, backward_by_example(node.plan, node, g, self.on_tensors, error)
 
     def run_plain(self):
         """The same where nobody watches and every leaf accumulates: what a training step does, with `deliver` written out."""
@@ -332,7 +345,10 @@ class _Pass:
         if self.on_tensors or present.ndim == 0:
             return present + g
         if node in self.owned:
-            return np.add(present, g, out=present)
+            try:
+                return np.add(present, g, out=present)
+            except NotBatchable:  # the sum was the same for all examples until now
+                return present + g
         self.owned.add(node)
         return present + g
 
@@ -360,7 +376,7 @@ class _Pass:
             if g is None:
                 out = self.run_nothing(node)
             else:
-                out = node.plan.backward_on_tensors(node, g) if self.on_tensors else node.plan.backward(node, g)
+                out = backward_or_by_example(node.plan, node, g, self.on_tensors)
             if node.hooks.after:
                 given = [None if edge is None or part is None else self.as_tensor(self.fitted(edge, part)) for edge, part in zip(node.edges, out)]
                 given = call_node_hooks_after(node.hooks, given, shown)

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 
+from .batched import NotBatchable
 from .dtypes import complex64, complex128
 from .modes import place_of_caller, state
 from .op import bind, failed, number, run, run_into
@@ -74,11 +75,14 @@ def make_binary(op):
             # NumPy's scalars compute the same five times as fast as its 0-dim arrays
             result = kernel(a, b) if not scalars or a.ndim or b.ndim else kernel(a[()], b[()])
         except Exception as error:
-            failed(op, (self, other), (a, b), error, place_of_caller(1))
+            result = failed(op, (self, other), (a, b), error, place_of_caller(1))
         finally:
             restore_numpy(token)
         out = _new(Tensor)
-        out._array = result if type(result) is _ndarray else _asarray(result)
+        try:
+            out._array = result if type(result) is _ndarray else _asarray(result)
+        except NotBatchable:  # costs nothing where it does not happen
+            out._array = result
         out._cell = None
         if key & 3 and mode.grad and differentiable:
             if kind is _COMPLEX128 or kind is _COMPLEX64:
@@ -156,11 +160,14 @@ def make_unary(op):
         try:
             result = kernel(a)
         except Exception as error:
-            failed(op, (self,), (a,), error, place)
+            result = failed(op, (self,), (a,), error, place)
         finally:
             restore_numpy(token)
         out = _new(Tensor)
-        out._array = result if type(result) is _ndarray else _asarray(result)
+        try:
+            out._array = result if type(result) is _ndarray else _asarray(result)
+        except NotBatchable:  # costs nothing where it does not happen
+            out._array = result
         out._cell = None
         if self._requires_grad and mode.grad and op.vjp:
             if not records:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from . import errors
+from .batched import NotBatchable, Refused
+from .batching import INPLACE
 from .modes import place_of_caller, state
 from .node import STALE, check_counted, gradient_edge
 from .op import bind, failed, promote, unwrap
-from .plan import NEEDED, NEEDED_TENSORS
+from .plan import NEEDED, NEEDED_TENSORS, as_operand
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 from .views import check_may_change, count_change, move_retained, spread_history, through_base
@@ -52,21 +54,33 @@ def run_in_place(op, args, place):
         else:
             if op.promote:
                 promote(op, arrays, kinds)
-            result = np.asarray(op.flat_kernel(*arrays))
-            check_castable(result.dtype, target.dtype)
-            if result.shape != target.shape:
-                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
-            np.copyto(target, result, casting="unsafe")
+            result = as_operand(op.flat_kernel(*arrays))
     except Exception as error:
-        failed(op, args, arrays, error, place)
+        result = failed(op, args, arrays, error, place)
     finally:
         restore_numpy(token)
+    if not op.mutates:
+        try:
+            _overwrite(target, result)
+        except Exception as error:
+            failed(op, args, (), error, place)
     count_change(self, place)
     node = _record(plan, (before, *args[1:]), self, place) if recorded else None
     spread_history(self)
     if mode.observer is not None:
         mode.observer.op(op, (before, *args[1:]), self, node, place, True)
     return self
+
+
+def _overwrite(target, result):
+    """Put a result in the place of a tensor's elements."""
+    check_castable(result.dtype, target.dtype)
+    if result.shape != target.shape:
+        raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
+    try:
+        np.copyto(target, result, casting="unsafe")
+    except NotBatchable:
+        raise Refused(INPLACE) from None
 
 
 def _before(self, recorded, keep_elements):

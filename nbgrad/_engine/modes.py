@@ -5,6 +5,7 @@ All of it hangs on one thread-local attribute, because reading a thread-local co
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -67,6 +68,18 @@ def place_of_user():
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return (frame.f_code, frame.f_lasti)
+
+
+@contextlib.contextmanager
+def on_behalf_of(place):
+    """Inside the block operators name this place in the user's source."""
+    mode = state.mode
+    before = mode.place
+    mode.place = place
+    try:
+        yield
+    finally:
+        mode.place = before
 
 
 def is_grad_enabled() -> bool:

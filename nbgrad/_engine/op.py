@@ -15,6 +15,8 @@ import sys
 import numpy as np
 
 from . import dtypes, errors
+from .batched import BatchedArray, NotBatchable, Refused, looped, top_level
+from .batching import looped_on_tensors, run_by_example
 from .modes import place_of_caller, state
 from .node import Node
 from .plan import BASE_TENSOR, NEEDED, NEEDED_TENSORS, OTHER, REQUIRED, TENSOR, TENSORS, Plan, named_by
@@ -134,7 +136,10 @@ class Op:
         for a in args:
             if isinstance(a, Tensor) or type(a) in (list, tuple) and any(isinstance(t, Tensor) for t in a):
                 return self.function(*args, **kwargs)
-        return self.kernel(*args, **kwargs)
+        try:
+            return self.kernel(*args, **kwargs)
+        except NotBatchable:
+            return looped(self.flat_kernel, bind(self, args, kwargs))
 
     def __repr__(self):
         return f"<operator {self.name}>"
@@ -263,7 +268,7 @@ def promote(op, arrays, kinds):
         a = arrays[i]
         if a is None:
             continue
-        if type(a) is np.ndarray:
+        if kinds[i] in (TENSOR, NEEDED):
             if a.dtype != target:
                 arrays[i] = a.astype(target)
         else:
@@ -315,7 +320,7 @@ def run(op, args, place):
     try:
         result = op.flat_kernel(*arrays)
     except Exception as error:
-        failed(op, args, arrays, error, place)
+        result = failed(op, args, arrays, error, place)
     finally:
         restore_numpy(token)
     recorded = mode.grad and op.needed[kinds]
@@ -347,10 +352,15 @@ def run(op, args, place):
 
 
 def failed(op, args, arrays, error, place):
-    """Tell the observer, then raise the error as PyTorch would word it."""
+    """Tell the observer, then raise the error as PyTorch would word it. Gives the result where a batch only has to be run example by example."""
     observer = state.mode.observer
+    if (top_level(arrays) or isinstance(error, NotBatchable)) and not isinstance(error, Refused):  # also of other errors only those that each example has are worth showing
+        try:
+            return run_by_example(op, arrays, error)
+        except Exception as inner:
+            error = inner
     if isinstance(error, ValueError) and "broadcast" in str(error):
-        shapes = [a.shape for i, a in enumerate(arrays) if isinstance(a, np.ndarray)]
+        shapes = [a.shape for i, a in enumerate(arrays) if isinstance(a, (np.ndarray, BatchedArray))]
         error = errors.broadcast(shapes) or error
     if observer is not None:
         observer.op_failed(op, args, error, place)
@@ -419,17 +429,27 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
             if observer is None:
                 try:
                     return function(*args, **kwargs)
+                except NotBatchable as error:
+                    return by_example(args, kwargs, error)
                 finally:
                     mode.place = place
             try:
                 observer.enter("composite", public, mode.place)
-                return function(*args, **kwargs)
+                try:
+                    return function(*args, **kwargs)
+                except NotBatchable as error:
+                    return by_example(args, kwargs, error)
             except Exception as error:
                 observer.op_failed(public, args, error, mode.place)
                 raise
             finally:
                 observer.exit()
                 mode.place = place
+
+        def by_example(args, kwargs, error):
+            if public.endswith("_") and public != "__getitem__" or kwargs.get("inplace"):  # what it had changed already would be changed again
+                raise error
+            return looped_on_tensors(function, args, kwargs, error)
 
         code = inspect.unwrap(function).__code__
         params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import errors
+from .batched import NotBatchable
 from .node import AccumulateGrad, Port, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
 REQUIRED = object()  # the default of an argument that has none
@@ -104,8 +105,8 @@ class Plan:
 
         lines.append("def backward(node, grad):")
         if op.ufunc is None and not op.outputs and not op.many:  # arithmetic on 0-dim arrays gives scalars, which kernels do not take
-            lines.append("    if type(grad) is not ndarray: grad = asarray(grad)")
-        namespace |= {"ndarray": np.ndarray, "asarray": np.asarray}
+            lines += ["    if type(grad) is not ndarray:", "        try: grad = asarray(grad)", "        except NotBatchable: pass"]
+        namespace |= {"ndarray": np.ndarray, "asarray": np.asarray, "as_operand": as_operand, "NotBatchable": NotBatchable}
         if self.conjugated:
             lines.append("    grad = conjugate(grad)")
         if op.many:
@@ -114,7 +115,7 @@ class Plan:
         if op.outputs:
             for i, n in enumerate(op.outputs):
                 if f"grad_{n}" in {x for _, _, names in self.formulas for x in names}:
-                    lines.append(f"    grad_{n} = None if grad[{i}] is None else asarray(grad[{i}])")
+                    lines.append(f"    grad_{n} = None if grad[{i}] is None else as_operand(grad[{i}])")
         if locals_:
             lines += ["    saved = node.saved", "    if saved is None: raise_freed(node)"]
             lines.append(f"    {', '.join(self.saved_names)}, = saved")
@@ -154,6 +155,10 @@ class Plan:
 
     def backward_on_tensors(self, node, grad):
         """Run the same formulas on tensors, so that what comes out can be differentiated again."""
+        return self.run_formulas(self.values_on_tensors(node, grad))
+
+    def values_on_tensors(self, node, grad):
+        """What the formulas ask for, by name, as tensors with their history."""
         if node.saved is None:
             raise_freed(node)
         if node.saved:
@@ -168,6 +173,10 @@ class Plan:
         values.update(self.constants)
         if self.param_names:
             values.update(zip(self.param_names, node.params))
+        return values
+
+    def run_formulas(self, values):
+        """The gradients for all edges, from what the formulas ask for."""
         grads = {}
         for inputs, formula, names in self.formulas:
             out = formula(*[values[n] for n in names])

@@ -12,6 +12,7 @@ import weakref
 import numpy as np
 
 from . import dtypes, errors
+from .batched import NotBatchable
 from .hooks import add_hook, hooks_of_leaf, hooks_of_node
 from .modes import place_of_caller, state
 from .node import STALE, history_of, node_of, number_of, storage_of
@@ -341,6 +342,8 @@ class Tensor:
         """The same memory as a NumPy array. A tensor that requires a gradient must be detached first, or `force=True` given."""
         if self._requires_grad and state.mode.grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if type(self._array) is not np.ndarray:
+            raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
         if not self._array.flags.writeable:
             return shared_memory(self._array)
         return self._array.view()  # an array of its own, whose shape and flags can be set without changing ours
@@ -373,7 +376,7 @@ class Tensor:
 
     def __bool__(self):
         if self._array.size == 1:
-            return bool(self._array.item())
+            return bool(self._array)
         if self._array.size == 0:
             raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
         raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
@@ -450,7 +453,10 @@ def move_retained(tensor, old_edge):
 def wrap(array, cls=Tensor) -> Tensor:
     """A new leaf on this memory."""
     out = object.__new__(cls)
-    out._array = array if type(array) is np.ndarray else np.asarray(array)
+    try:
+        out._array = array if type(array) is np.ndarray else np.asarray(array)
+    except NotBatchable:  # a batch stays one
+        out._array = array
     out._edge = None
     out._requires_grad = False
     out._cell = None

@@ -13,6 +13,8 @@ import weakref
 import numpy as np
 
 from . import errors
+from .batched import levels_of, whole_batch, with_levels
+from .batching import backward_or_by_example
 from .modes import state
 from .node import REFRESH, STALE, Node, gradient_edge, next_sequence, node_of, number_of, raise_freed, storage_of
 from .plan import NEEDED, OTHER
@@ -24,11 +26,16 @@ WINDOW_OPERATORS = {}  # operators that the gradients of views need, put here by
 
 
 class Window:
-    """Where the elements of a view lie in the memory of its base: both layouts, in bytes from the lowest address of the two."""
+    """Where the elements of a view lie in the memory of its base: both layouts, in bytes from the lowest address of the two.
 
-    __slots__ = ("size", "base_shape", "base_strides", "base_offset", "base_dtype", "shape", "strides", "offset", "dtype")
+    Inside `vmap` the layouts are those of whole batches, and what is made from them are batches again.
+    """
+
+    __slots__ = ("size", "base_shape", "base_strides", "base_offset", "base_dtype", "shape", "strides", "offset", "dtype", "base_levels", "levels")
 
     def __init__(self, base, view):
+        self.base_levels, self.levels = sorted(levels_of(base)), sorted(levels_of(view))
+        base, view = whole_batch(base), whole_batch(view)
         low, high = np.lib.array_utils.byte_bounds(base)
         if view.size:
             lowest, highest = np.lib.array_utils.byte_bounds(view)
@@ -42,7 +49,8 @@ class Window:
         """New memory for the base, and the view's window on it."""
         memory = np.zeros(self.size, np.uint8)
         whole = np.ndarray(self.base_shape, self.base_dtype, memory, self.base_offset, self.base_strides)
-        return whole, np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+        part = np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+        return with_levels(whole, self.base_levels), with_levels(part, self.levels)
 
     def copy(self, array):
         """A copy of an array of the base's shape that lies as the base does, and the view's window on it."""
@@ -54,6 +62,8 @@ class Window:
         """An array of the base's shape with `part` in the window and zeros elsewhere; where elements of the window share memory they add up."""
         if overlaps(self.base_shape, self.base_strides, self.base_dtype.itemsize):
             raise errors.unsupported("gradients through as_strided of a tensor whose elements share memory", "clone() it first")
+        if self.levels and overlaps(self.shape, self.strides, self.dtype.itemsize):
+            raise errors.unsupported("gradients through an expanded view that was changed inside vmap", "clone() it first")
         if not overlaps(self.shape, self.strides, self.dtype.itemsize):
             whole, window = self.zeros()
             window[...] = part
@@ -62,6 +72,11 @@ class Window:
         flat = np.zeros(self.size // item, self.base_dtype)
         np.add.at(flat, _addresses(self.shape, self.strides, self.offset) // item, part)
         return flat[_addresses(self.base_shape, self.base_strides, self.base_offset) // item]
+
+    @property
+    def shown_shape(self):
+        """The shape of what it shows, of one example inside `vmap`."""
+        return self.shape[len(self.levels) :]
 
     def __repr__(self):
         return f"<window {self.shape} on {self.base_shape}>"
@@ -211,7 +226,7 @@ class _CopySlicesPlan:
             raise_freed(node)
         inner, window, first = node.saved
         whole, part = window.copy(grad)
-        grads = list(inner.plan.backward(inner, part.copy()))
+        grads = list(backward_or_by_example(inner.plan, inner, part.copy()))
         if first is not None:
             part[...] = 0 if grads[first] is None else grads[first]
             grads[first] = whole
@@ -224,9 +239,9 @@ class _CopySlicesPlan:
             raise_freed(node)
         inner, window, first = node.saved
         part = WINDOW_OPERATORS["take"].function(grad, window)
-        grads = list(inner.plan.backward_on_tensors(inner, part))
+        grads = list(backward_or_by_example(inner.plan, inner, part, on_tensors=True))
         if first is not None:
-            of_old = part * 0 if grads[first] is None else grads[first].expand(window.shape)
+            of_old = part * 0 if grads[first] is None else grads[first].expand(window.shown_shape)
             grads[first] = WINDOW_OPERATORS["replace"].function(grad, of_old, window)
         return grads
 

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from . import dtypes
+from .batched import BatchedArray
 from .modes import place_of_user, state
 from .node import check_counted
 from .tensor import Tensor, shared_memory
@@ -52,6 +53,8 @@ def writable(array, expanded=False):
     """
     if array.flags.writeable:
         return array
+    if type(array) is BatchedArray:
+        return BatchedArray(writable(array.physical, expanded), array.level)
     shared = shared_memory(array)
     if shared is array:
         raise RuntimeError("this tensor stands on a NumPy array that is read-only; clone() it before performing the operation")

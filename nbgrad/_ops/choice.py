@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.batched import as_array
+from .._engine.batching import by_example
 from .._engine.op import ELEMENTWISE, LINEAR, facade, primitive
 from .._engine.tensor import Tensor, wrap
 
@@ -50,6 +52,7 @@ _MISSING = object()
 
 
 @facade(name="where", method=False)
+@by_example
 def where_or_nonzero(condition, self=_MISSING, other=_MISSING, *, out=None):
     """Take `self` where `condition` is true and `other` elsewhere; with the condition alone, give the indices where it is true."""
     if self is _MISSING and other is _MISSING:
@@ -225,7 +228,7 @@ def addcdiv(self, tensor1, tensor2, *, value=1):
 def _in_type(value, numpy_dtype):
     if numpy_dtype.kind in "iu" and not isinstance(value, int):
         raise RuntimeError("value cannot be converted to an integer type without loss")
-    return np.asarray(value, numpy_dtype)
+    return as_array(value, numpy_dtype)
 
 
 @primitive(

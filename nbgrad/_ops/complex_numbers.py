@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.batched import as_array, contiguous, zeros_for
 from .._engine.op import facade, plain, primitive
 from .._engine.tensor import Tensor
 from .pointwise import sgn
@@ -29,7 +30,7 @@ def _name(array):
 @primitive("_conj", vjp={"self": lambda grad: grad.conj()}, analytic=False, method=False, namespace=(), node="ConjBackward0")
 def _conj(self):
     """The complex conjugate, in memory of its own that may not be written: in PyTorch a change of it would be a change of `self`."""
-    out = np.asarray(np.conj(self))
+    out = as_array(np.conj(self))
     out.flags.writeable = False
     return out
 
@@ -102,13 +103,13 @@ def view_as_complex(self):
 @primitive("_joined", vjp={"self": lambda grad: _parted(grad)}, analytic=False, method=False, namespace=(), node="ViewAsComplexBackward0")
 def _joined(self):
     """Pairs of real numbers as complex ones, copied where need be."""
-    return np.ascontiguousarray(self).view(_COMPLEX_OF[self.dtype])[..., 0]
+    return contiguous(self).view(_COMPLEX_OF[self.dtype])[..., 0]
 
 
 @primitive("_parted", vjp={"self": lambda grad: _joined(grad)}, analytic=False, method=False, namespace=(), node="ViewAsRealBackward0")
 def _parted(self):
     """Complex numbers as pairs of real ones, copied where need be."""
-    return np.ascontiguousarray(self)[..., None].view(_REAL_OF[self.dtype])
+    return contiguous(self)[..., None].view(_REAL_OF[self.dtype])
 
 
 @facade(method=False)
@@ -151,7 +152,7 @@ def complex(real, imag):
     """Make complex numbers of their real and imaginary parts, of one real type."""
     _checked_pair(real, imag, "second argument")
     shape = np.broadcast_shapes(real.shape, imag.shape)
-    out = np.empty(shape, _COMPLEX_OF[real.dtype])
+    out = zeros_for(shape, _COMPLEX_OF[real.dtype], real, imag)
     out.real, out.imag = real, imag
     return out
 
@@ -166,7 +167,7 @@ def complex(real, imag):
 def polar(abs, angle):
     """Make complex numbers of their absolute values and their angles in radians, of one real type."""
     _checked_pair(abs, angle, "second argument")
-    out = np.empty(np.broadcast_shapes(abs.shape, angle.shape), _COMPLEX_OF[abs.dtype])
+    out = zeros_for(np.broadcast_shapes(abs.shape, angle.shape), _COMPLEX_OF[abs.dtype], abs, angle)
     out.real, out.imag = abs * np.cos(angle), abs * np.sin(angle)
     return out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes, errors
+from .._engine.batched import ARRAYS, contiguous, zeros_for
 from .._engine.modes import place_of_caller, state
 from .._engine.op import ELEMENTWISE, LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor, alias, follow_base
@@ -44,7 +45,7 @@ NAMES["detach"] = detach
 @primitive(vjp={"self": lambda grad: grad}, jvp=ELEMENTWISE)
 def clone(self, *, memory_format=None):
     """Copy a tensor; gradients flow through to the original."""
-    return np.array(self, order="C" if memory_format is dtypes.contiguous_format else "K", copy=True)
+    return self.copy("C" if memory_format is dtypes.contiguous_format else "K")
 
 
 def _cast(self, kind):
@@ -57,7 +58,7 @@ def _cast(self, kind):
 def to_copy(self, dtype=None):
     """Copy a tensor with its elements converted to `dtype`."""
     if dtype is None:
-        return np.array(self, order="K", copy=True)
+        return self.copy("K")
     return _cast(self, dtype.numpy)
 
 
@@ -162,7 +163,7 @@ Tensor.cuda = _cuda
 def copy_(self, other, non_blocking=False):
     """Overwrite the elements with those of `other`, broadcast and converted; returns the tensor."""
     _check_source(self, other)
-    if isinstance(other, np.ndarray) and other.shape == self.shape and other.strides == self.strides and other.ctypes.data == self.ctypes.data:
+    if type(other) is type(self) is np.ndarray and other.shape == self.shape and other.strides == self.strides and other.ctypes.data == self.ctypes.data:
         return  # onto itself
     check_unshared(self)
     np.copyto(self, other.real if np.iscomplexobj(other) and self.dtype.kind not in "cb" else other, casting="unsafe")
@@ -171,7 +172,7 @@ def copy_(self, other, non_blocking=False):
 def _check_source(self, other):
     if errors.broadcast([self.shape, np.shape(other)]) is not None:
         raise errors.broadcast([self.shape, np.shape(other)])
-    if isinstance(other, np.ndarray) and other.shape != self.shape:
+    if isinstance(other, ARRAYS) and other.shape != self.shape:
         common = np.broadcast_shapes(self.shape, other.shape)
         if common != self.shape:
             raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(common)}")
@@ -184,7 +185,7 @@ def _nothing(self):
 
 
 def _filled_value(self, value):
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ARRAYS):
         if value.ndim:
             raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
         return value.astype(self.dtype)
@@ -217,8 +218,9 @@ def _fill_formulas():
 @primitive(vjp=_fill_formulas(), node=_fill_node(0), method=False, jvp=LINEAR)
 def fill(self, value):
     """Make a tensor of the same shape and type with every element set to `value`."""
-    out = np.empty_like(self)
-    out[...] = _filled_value(self, value)
+    value = _filled_value(self, value)
+    out = zeros_for(self.shape, self.dtype, self, value)
+    out[...] = value
     return out
 
 

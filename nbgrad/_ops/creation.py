@@ -11,6 +11,7 @@ import operator
 import numpy as np
 
 from .._engine import dtypes, errors
+from .._engine.batched import batched_like
 from .._engine.dtypes import CPU, strided
 from .._engine.modes import place_of_user, state
 from .._engine.op import NUMBERS, plain
@@ -115,7 +116,7 @@ def _like(name, make, doc):
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         check_options(device, layout, pin_memory)
-        return made(like(input._array, make, numpy_type(dtype, input._array.dtype)), requires_grad)
+        return made(beside(like(input._array, make, numpy_type(dtype, input._array.dtype)), input._array), requires_grad)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -131,10 +132,20 @@ def like(array, make, kind):
     return made.transpose(np.argsort(order))
 
 
+def beside(array, other):
+    """An array made for a batch: one for each example, so that they can be written into."""
+    return array if type(other) is np.ndarray else batched_like(array, other).copy()
+
+
+def zeros_like(array, kind=None):
+    """Zeros with the sizes and the order in memory of an array, for each example."""
+    return beside(like(array, np.zeros, array.dtype if kind is None else kind), array)
+
+
 def _new(name, make, doc):
     def create(self, *sizes, size=None, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):
         check_options(device, layout, pin_memory)
-        return made(make(_sizes_given(name, sizes, size), numpy_type(dtype, self._array.dtype)), requires_grad)
+        return made(beside(make(_sizes_given(name, sizes, size), numpy_type(dtype, self._array.dtype)), self._array), requires_grad)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -176,13 +187,15 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requir
     """Make a tensor filled with one number, with the sizes and type of `input`."""
     check_options(device, layout, pin_memory)
     value = _number(fill_value, "full_like")
-    return made(like(input._array, lambda size, kind: _filled(size, value, kind), numpy_type(dtype, input._array.dtype)), requires_grad)
+    filled = like(input._array, lambda size, kind: _filled(size, value, kind), numpy_type(dtype, input._array.dtype))
+    return made(beside(filled, input._array), requires_grad)
 
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=strided, pin_memory=False):
     """Make a tensor of the given sizes filled with one number, of this tensor's type."""
     check_options(device, layout, pin_memory)
-    return made(_filled(sizes_of("new_full", (size,)), _number(fill_value, "new_full"), numpy_type(dtype, self._array.dtype)), requires_grad)
+    filled = _filled(sizes_of("new_full", (size,)), _number(fill_value, "new_full"), numpy_type(dtype, self._array.dtype))
+    return made(beside(filled, self._array), requires_grad)
 
 
 Tensor.new_full = new_full

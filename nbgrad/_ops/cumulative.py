@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import anywhere, zeros_for
 from .._engine.op import LINEAR, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
@@ -43,7 +44,7 @@ def _cumprod_gradient(grad, self, result, dim):
     if not shape:
         return grad
     dim = dim % len(shape)
-    if not (self == 0).any():
+    if not anywhere(self == 0):
         return _reversed_cumsum(grad * result, dim) / self
     n = shape[dim]
     if n > 4096:
@@ -65,7 +66,7 @@ def _running(self, dim, better):
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
     x = np.moveaxis(self, dim, 0)
-    values, indices = x.copy(), np.zeros(x.shape, np.int64)
+    values, indices = x.copy(), zeros_for(x.shape, np.int64, x)
     for i in range(1, len(x)):
         wins = better(x[i], values[i - 1])
         if x.dtype.kind == "f":

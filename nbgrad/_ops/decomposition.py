@@ -10,6 +10,7 @@ import collections
 import numpy as np
 
 from .._engine import dtypes, errors
+from .._engine.batched import as_array, contiguous
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
@@ -124,7 +125,7 @@ def solve(A, B, *, left=True):
     except np.linalg.LinAlgError:
         batch, _ = first_zero(A)
         raise LinAlgError(f"torch.linalg.solve: {batch}The solver failed because the input matrix is singular.") from None
-    return np.ascontiguousarray(out[..., 0] if vector else out)
+    return contiguous(out[..., 0] if vector else out)
 
 
 def _triangle(A, upper, unitriangular):
@@ -157,7 +158,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     a = _triangle(A, upper, unitriangular)
     with np.errstate(all="ignore"):
         try:
-            return np.linalg.solve(a, B) if left else np.ascontiguousarray(np.linalg.solve(a.swapaxes(-1, -2), B.swapaxes(-1, -2)).swapaxes(-1, -2))
+            return np.linalg.solve(a, B) if left else contiguous(np.linalg.solve(a.swapaxes(-1, -2), B.swapaxes(-1, -2)).swapaxes(-1, -2))
         except np.linalg.LinAlgError:
             raise errors.unsupported("solve_triangular with a zero on the diagonal", "PyTorch gives inf or nan there") from None
 
@@ -205,7 +206,7 @@ def linalg_slogdet(A):
     """Compute the signs of determinants and the logarithms of their absolute values."""
     check_square("linalg.slogdet", A)
     sign, logarithm = np.linalg.slogdet(A)
-    return np.asarray(sign, A.dtype), np.asarray(logarithm)
+    return as_array(sign, A.dtype), as_array(logarithm)
 
 
 def _of_slogdet(grad_sign, grad_logabsdet, A, sign):
@@ -231,8 +232,8 @@ def logdet(self):
     sign, logarithm = linalg_slogdet.function(self)
     if self.is_complex():
         return logarithm + sign.log()
-    nan = wrap(np.asarray(np.nan, self._array.dtype))
-    return where(wrap(np.asarray(sign._array == -1)), nan, logarithm)
+    nan = wrap(as_array(np.nan, self._array.dtype))
+    return where(wrap(as_array(sign._array == -1)), nan, logarithm)
 
 
 @composite("linalg.vander", method=False, namespace=LINALG)
@@ -353,7 +354,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     u, s, vh = np.linalg.svd(A, full_matrices=False)
     kept = s > np.maximum(atol, rtol * s[..., :1])
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0).astype(s.dtype)
-    return np.ascontiguousarray((vh.conj().swapaxes(-1, -2) * inverse[..., None, :]) @ u.conj().swapaxes(-1, -2))
+    return contiguous((vh.conj().swapaxes(-1, -2) * inverse[..., None, :]) @ u.conj().swapaxes(-1, -2))
 
 
 def _tolerances(A, atol, rtol):
@@ -362,7 +363,7 @@ def _tolerances(A, atol, rtol):
 
     atol, rtol = plain_number(atol), plain_number(rtol)
     if rtol is None:
-        positive = atol is not None and np.all(np.asarray(atol) > 0)
+        positive = atol is not None and np.all(as_array(atol) > 0)
         rtol = 0.0 if positive else max(A.shape[-2:]) * np.finfo(A.dtype).eps
     return 0.0 if atol is None else atol, rtol
 
@@ -385,7 +386,7 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
         atol, rtol = tol, 0.0
     atol, rtol = _tolerances(array, atol, rtol)
     s = np.abs(np.linalg.eigvalsh(array)) if hermitian else np.linalg.svd(array, compute_uv=False)
-    return wrap(np.asarray((s > np.maximum(atol, rtol * s.max(-1, keepdims=True))).sum(-1), np.int64))
+    return wrap(as_array((s > np.maximum(atol, rtol * s.max(-1, keepdims=True))).sum(-1), np.int64))
 
 
 def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
@@ -421,7 +422,7 @@ def _lstsq(self, b, rcond, with_residuals):
     residuals = (np.abs(self @ solution - right) ** 2).sum(-2) if with_residuals else np.zeros(0, self.real.dtype)
     if vector:
         solution, residuals = solution[..., 0], residuals[..., 0] if with_residuals else residuals
-    return np.ascontiguousarray(solution), residuals
+    return contiguous(solution), residuals
 
 
 @composite("linalg.lstsq", method=False, namespace=LINALG)
@@ -437,7 +438,7 @@ def lstsq(self, b, rcond=None, *, driver=None):
     m, n = array.shape[-2:]
     s = np.linalg.svd(array, compute_uv=False)
     cut = (np.finfo(array.dtype).eps * max(m, n) if rcond is None else rcond) * s.max(-1, keepdims=True) if s.size else s
-    rank = np.asarray((s > cut).sum(-1), np.int64)
+    rank = as_array((s > cut).sum(-1), np.int64)
     with_residuals = m > n and (driver == "gels" or driver in ("gelsd", "gelss") and bool(np.all(rank == n)))
     solution, residuals = _lstsq.function(self, b, rcond, with_residuals)
     result = collections.namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .._engine.batched import as_array
 from .._engine.op import REDUCTION, composite, facade, primitive
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
@@ -160,7 +161,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
     vjp={"self": lambda grad, self, result, p, dim, keepdim: _norm_gradient(grad, self, result, p, dim, keepdim)}, jvp=REDUCTION,
 )  # fmt: skip
 def _norm_along(self, p, dim, keepdim):
-    return np.asarray(_norm(self, p, dims_of(dim, self.ndim), keepdim)).astype(self.real.dtype, copy=False)
+    return as_array(_norm(self, p, dims_of(dim, self.ndim), keepdim)).astype(self.real.dtype, copy=False)
 
 
 @facade(namespace=("", "nn.functional"), method=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import contiguous
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import wrap
 from .._engine.writing import writes_out
@@ -39,7 +40,7 @@ def linalg_cholesky(self, *, upper=False):
         lower = np.linalg.cholesky(self.swapaxes(-1, -2).conj() if upper else self)
     except np.linalg.LinAlgError:
         raise _not_definite(self) from None
-    return np.ascontiguousarray(lower.swapaxes(-1, -2).conj()) if upper else lower
+    return contiguous(lower.swapaxes(-1, -2).conj()) if upper else lower
 
 
 def _not_definite(a):

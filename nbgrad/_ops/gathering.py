@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .._engine import dtypes, errors
+from .._engine.batched import ARRAYS, BatchedArray, batched_like, outside, zeros_for
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing, checked_number
@@ -15,6 +16,14 @@ from .shape import broadcast_shape, dims_of
 
 def add_rows(n, index, rows):
     """Sum the rows (k, m) that have the same number in `index` (k): an array (n, m). The heart of every gradient of a lookup."""
+    if type(index) is BatchedArray:
+        out = zeros_for((n, rows.shape[1]), rows.dtype, index, rows)
+        np.add.at(out, (index,), rows)
+        return out
+    if type(rows) is BatchedArray and type(index) is np.ndarray:  # the examples stand side by side
+        beside = np.moveaxis(rows.physical, 0, 2)
+        added = add_rows(n, index, beside.reshape((beside.shape[0], beside.shape[1] * beside.shape[2])))
+        return BatchedArray(np.moveaxis(added.reshape((n, *beside.shape[1:])), 2, 0), rows.level)
     index = np.where(index < 0, index + n, index) if index.size and index.min() < 0 else index
     k, m = rows.shape
     if k == 0 or m == 0:
@@ -33,8 +42,8 @@ def add_rows(n, index, rows):
 
 
 def _check_index(name, index):
-    if not isinstance(index, np.ndarray) or index.dtype.name not in ("int64", "int32", "uint8"):
-        kind = index.dtype.name if isinstance(index, np.ndarray) else type(index).__name__
+    if not isinstance(index, ARRAYS) or index.dtype.name not in ("int64", "int32", "uint8"):
+        kind = index.dtype.name if isinstance(index, ARRAYS) else type(index).__name__
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got {kind}" if name != "index_select" else
                            f"index_select(): Expected dtype int32 or int64 for index but got: {kind}")  # fmt: skip
 
@@ -55,7 +64,7 @@ def _positions(name, shape, dim, index, against_self=True):
                     f"from dimension {d}"
                 )
     if index.size:
-        if index.min() < 0 or index.max() >= shape[d]:
+        if outside(index, 0, shape[d]):
             first = index[(index < 0) | (index >= shape[d])][0]
             raise RuntimeError(f"index {first} is out of bounds for dimension {d} with size {shape[d]}")
     grid = list(np.ogrid[tuple(slice(0, n) for n in index.shape)])
@@ -76,7 +85,7 @@ def gather(self, dim, index, *, sparse_grad=False):
     if index.size == 0:
         dims_of(dim, self.ndim)
         return np.zeros(index.shape, self.dtype)
-    return _one(self)[_positions("gather", self.shape, dim, index)].reshape(index.shape)
+    return _one(batched_like(self, index))[_positions("gather", self.shape, dim, index)].reshape(index.shape)
 
 
 @primitive(
@@ -85,13 +94,17 @@ def gather(self, dim, index, *, sparse_grad=False):
 )  # fmt: skip
 def _gather_backward(self, shape, dim, index):
     """Zeros of a shape with the elements of `self` added along a dimension where `index` says."""
-    return _added_along(np.zeros(shape, self.dtype), dim, index, self)
+    return _added_along(zeros_for(shape, self.dtype, self), dim, index, self)
 
 
 def _added_along(out, dim, index, values):
     """Add values along a dimension, in place where the array allows; returns the sum."""
     if index.size == 0:
         return out
+    if type(index) is BatchedArray:
+        whole = _one(batched_like(out, index, values)).copy()
+        np.add.at(whole, _positions("scatter", out.shape, dim, index), _one(values)[tuple(slice(0, n) for n in index.shape or (1,))])
+        return whole.reshape(out.shape)
     flat = out.reshape(-1)
     places = np.ravel_multi_index(np.broadcast_arrays(*_positions("scatter", out.shape, dim, index)), out.shape or (1,)).reshape(-1)
     values = _one(values)[tuple(slice(0, n) for n in index.shape or (1,))].reshape(-1)
@@ -110,7 +123,7 @@ def _corner(grad, shape):
 @primitive("_in_corner", vjp={"self": lambda grad, self_shape: _at_corner(grad, self_shape)}, method=False, namespace=())
 def _in_corner(self, shape):
     """Zeros of a shape with `self` in the corner at the origin."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     out[tuple(slice(0, n) for n in self.shape)] = self
     return out
 
@@ -144,7 +157,7 @@ def _scatter(self, dim, index, src):
     """Copy with elements along a dimension overwritten by those of `src`."""
     _check_index("scatter", index)
     _check_source("scatter", self, index, src)
-    out = self.copy()
+    out = batched_like(self, index, src).copy()
     if index.size:
         _one(out)[_positions("scatter", self.shape, dim, index)] = _one(src)[tuple(slice(0, n) for n in index.shape or (1,))]
     return out
@@ -157,7 +170,7 @@ def _scatter(self, dim, index, src):
 def _scatter_number(self, dim, index, value):
     """Copy with elements along a dimension set to a number."""
     _check_index("scatter", index)
-    out = self.copy()
+    out = batched_like(self, index).copy()
     if index.size:
         _one(out)[_positions("scatter", self.shape, dim, index)] = checked_number(self.dtype, value)
     return out
@@ -207,7 +220,7 @@ def scatter_add(self, dim, index, src):
 
 def _vector(name, self, dim, index):
     """The dimension, counted from the front, and the index as a vector that fits it."""
-    if not isinstance(index, np.ndarray):
+    if not isinstance(index, ARRAYS):
         raise TypeError(f"{name}(): argument 'index' (position 3) must be Tensor, not {type(index).__name__}")
     if index.ndim > 1:
         raise IndexError(f"{name}(): Index is supposed to be a vector{'' if name == 'index_select' else f', but got dim: {index.ndim}'}")
@@ -215,7 +228,7 @@ def _vector(name, self, dim, index):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     (d,) = dims_of(dim, self.ndim)
     n = self.shape[d] if self.ndim else 1
-    if index.size and (index.min() < (0 if name in ("index_select", "index_add") else -n) or index.max() >= n):
+    if outside(index, 0 if name in ("index_select", "index_add") else -n, n):
         raise IndexError("index out of range in self" if name in ("index_select", "index_add") else
                          f"index {index.max() if index.max() >= n else index.min()} is out of bounds for dimension {d} with size {n}")  # fmt: skip
     return d, index.reshape(-1)
@@ -236,7 +249,7 @@ def index_select(self, dim, index):
 )  # fmt: skip
 def _index_select_backward(self, shape, dim, index):
     """Zeros of a shape with slices added where a vector of indices says."""
-    return _slices_added(np.zeros(shape, self.dtype), dim, index, self)
+    return _slices_added(zeros_for(shape, self.dtype, self), dim, index, self)
 
 
 def _slices_added(out, dim, index, source):
@@ -295,7 +308,7 @@ def index_copy(self, dim, index, source):
         raise IndexError(f"index_copy_(): When source and destination are not scalars, their dimensionality must match. Source dimensionality "
                          f"({source.ndim}), destination dimensionality ({self.ndim})")  # fmt: skip
     _check_slices("index_copy", self, d, index, source)
-    out = self.copy()
+    out = batched_like(self, index, source).copy()
     _one(out)[(slice(None),) * d + (index,)] = _one(source)
     return out
 
@@ -310,8 +323,8 @@ def index_copy(self, dim, index, source):
 def index_fill(self, dim, index, value):
     """Copy a tensor with the slices that a vector of indices names set to one value."""
     d, index = _vector("index_fill", self, dim, index)
-    out = self.copy()
-    if isinstance(value, np.ndarray):
+    out = batched_like(self, index, value).copy()
+    if isinstance(value, ARRAYS):
         if value.ndim:
             raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
         value = value.astype(self.dtype)
@@ -343,7 +356,7 @@ def take_along_dim(self, indices, dim=None):
     ours[d] = theirs[d] = 1
     shape = list(broadcast_shape([tuple(ours), tuple(theirs)]))
     n, m = self._array.shape[d], indices._array.shape[d]
-    if indices._array.size and indices._array.min() < 0:
+    if outside(indices, 0, n):
         indices = wrap(np.where(indices._array < 0, indices._array + n, indices._array))
     return gather.function(self.broadcast_to((*shape[:d], n, *shape[d + 1 :])), d, indices.broadcast_to((*shape[:d], m, *shape[d + 1 :])))
 
@@ -351,7 +364,7 @@ def take_along_dim(self, indices, dim=None):
 @primitive(vjp={"self": lambda grad, self_shape, index: _take_backward(grad, self_shape, index)}, tensors=("self", "index"), jvp=LINEAR)
 def take(self, index):
     """Take elements by their number in the flattened tensor; the result has the shape of `index`."""
-    return self.reshape(-1)[_flat_index("take", self, index)]
+    return np.take(self.reshape(-1), _flat_index("take", self, index))
 
 
 @primitive("_take_backward", vjp={"self": lambda grad, index: take(grad, index)}, tensors=("self", "index"), method=False, namespace=(),
@@ -368,7 +381,7 @@ def _flat_index(name, self, index):
     if index.size:
         if self.size == 0:
             raise IndexError(f"{name}(): tried to {name} from an empty tensor")
-        if index.min() < -self.size or index.max() >= self.size:
+        if outside(index, -self.size, self.size):
             raise IndexError("out of range: tried to access index "
                              f"{index.max() if index.max() >= self.size else index.min()} on a tensor of {self.size} elements.")  # fmt: skip
     return index
@@ -391,7 +404,7 @@ def put(self, index, source, accumulate=False):
     if source.dtype != self.dtype:
         raise RuntimeError(f"put_(): Expected self and source to have the same dtype, but got self.dtype = "
                            f"{dtypes.of_array(self.dtype).tensor_name} and source.dtype = {dtypes.of_array(source.dtype).tensor_name}")  # fmt: skip
-    flat = self.reshape(-1).copy()
+    flat = batched_like(self.reshape(-1), index, source).copy()
     if accumulate:
         np.add.at(flat, index.reshape(-1), source.reshape(-1))
     else:

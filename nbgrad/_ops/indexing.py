@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import ARRAYS, BatchedArray, Refused, batched_like, contiguous, outside, zeros_for
 from .._engine.dtypes import of_array
 from .._engine.modes import state
 from .._engine.op import LINEAR, composite, primitive
@@ -50,8 +51,8 @@ def _checked(self, indices):
             raise IndexError(f"too many indices for tensor of dimension {self.ndim}")
         if i.size:
             n = self.shape[dim]
-            low, high = i.min(), i.max()
-            if low < -n or high >= n:
+            if outside(i, -n, n):
+                low, high = i.min(), i.max()
                 raise IndexError(f"index {low if low < -n else high} is out of bounds for dimension {dim} with size {n}")
         dim += 1
     try:
@@ -72,7 +73,7 @@ def index(self, indices):
     used = [d for d, i in enumerate(indices) if i is not None]
     if len(used) == 1 and indices[used[0]].dtype.kind != "b":
         return np.take(self, indices[used[0]], axis=used[0])
-    return np.ascontiguousarray(self[key])
+    return contiguous(self[key])
 
 
 @primitive(
@@ -80,7 +81,7 @@ def index(self, indices):
 )  # fmt: skip
 def _index_backward(self, shape, indices):
     """Zeros of a shape with the elements of `self` added at these indices."""
-    return accumulated(np.zeros(shape, self.dtype), indices, self)
+    return accumulated(zeros_for(shape, self.dtype, self), indices, self)
 
 
 def accumulated(out, indices, values):
@@ -103,7 +104,7 @@ def accumulated(out, indices, values):
     if not out.flags.c_contiguous:
         np.add.at(out, key, values)
         return out
-    flat = add_rows(out.size, places.reshape(-1), np.ascontiguousarray(values).reshape((-1, 1)))
+    flat = add_rows(out.size, places.reshape(-1), contiguous(values).reshape((-1, 1)))
     out += flat.reshape(out.shape)
     return out
 
@@ -120,6 +121,10 @@ def _as_index(item):
     else:
         array = array_from(item) if len(item) else np.zeros(0, np.int64)
     if array.dtype.kind == "b":
+        if type(array) is BatchedArray:
+            raise Refused(
+                "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
+            )
         return array.copy()
     if array.dtype == np.uint8:
         warnings.warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.", UserWarning, stacklevel=5)
@@ -291,7 +296,7 @@ def _setitem_(self, steps, indices, value):
     """Overwrite the elements that an index says."""
     place = window(self, steps)
     key = _checked(place, indices) if indices else ...
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ARRAYS):
         if value.ndim and not indices and not _same_memory(place, value):
             check_unshared(place)
         if value.dtype.kind == "c" and self.dtype.kind not in "cb":
@@ -359,7 +364,7 @@ def _taken(self, steps, indices):
 @primitive("_put_back", vjp={"self": lambda grad, steps, indices: _taken(grad, steps, indices)}, method=False, namespace=())
 def _put_back(self, shape, steps, indices):
     """Zeros of a shape with the elements of `self` added where an index says."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     place = window(out, steps)
     if indices:
         np.add.at(place, _key(indices), self)
@@ -424,7 +429,7 @@ def _arrays_of(indices):
 )  # fmt: skip
 def _index_put(self, indices, values, accumulate):
     """Copy with elements overwritten, or added to, at these indices."""
-    out = self.copy()
+    out = batched_like(self, indices, values).copy()
     key = _checked(self, indices)
     target = self[key].shape
     _check_broadcast(values.shape, target, indices)
@@ -433,7 +438,7 @@ def _index_put(self, indices, values, accumulate):
     if not accumulate:
         out[key] = values
     elif self.dtype.kind == "f":
-        out = np.ascontiguousarray(out)
+        out = contiguous(out)
         accumulated(out, indices, np.broadcast_to(values, target))
     else:
         np.add.at(out, key, values)

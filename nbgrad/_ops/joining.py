@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.batched import ARRAYS, contiguous, zeros_for
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .shape import dims_of
@@ -52,7 +53,7 @@ def _piece(self, dim, start, stop):
 )  # fmt: skip
 def _placed(self, shape, dim, start):
     """Zeros of a shape with `self` at `start` of a dimension."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     out[(slice(None),) * dim + (slice(start, start + self.shape[dim]),)] = self
     return out
 
@@ -61,7 +62,7 @@ def _check_list(name, tensors):
     if not isinstance(tensors, (tuple, list)):
         raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     for i, t in enumerate(tensors):
-        if not isinstance(t, np.ndarray):
+        if not isinstance(t, ARRAYS):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
 
 
@@ -89,7 +90,7 @@ def cat(tensors, dim=0):
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {d}. Expected size {n} but got size {m} for tensor number {i} in the list."
                 )
-    return np.ascontiguousarray(np.concatenate([t for _, t in full], axis=d, dtype=kind, casting="unsafe"))
+    return contiguous(np.concatenate([t for _, t in full], axis=d, dtype=kind, casting="unsafe"))
 
 
 @composite(method=False)
@@ -118,7 +119,7 @@ def _row(self, dim, index):
 @primitive("_row_placed", vjp={"self": lambda grad, dim, index: _row(grad, dim, index)}, method=False, namespace=())
 def _row_placed(self, shape, dim, index):
     """Zeros of a shape with `self` as one slice of a dimension."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     out[(slice(None),) * dim + (index,)] = self
     return out
 
@@ -135,7 +136,7 @@ def stack(tensors, dim=0):
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}")
     (d,) = dims_of(dim, len(shape) + 1)
     lead = (slice(None),) * d + (None,)
-    return np.ascontiguousarray(np.concatenate([t[lead] for t in tensors], axis=d, dtype=common_type(tensors), casting="unsafe"))
+    return contiguous(np.concatenate([t[lead] for t in tensors], axis=d, dtype=common_type(tensors), casting="unsafe"))
 
 
 def _stacked(name, doc, join):
@@ -170,7 +171,7 @@ _stacked("column_stack", "Join tensors along the second dimension, vectors as co
 @primitive(vjp={"tensors": lambda grad, tensors_shape: _of_block_diag(grad, tensors_shape)}, tensors=(), method=False, namespace=(), jvp=LINEAR)
 def _block_diag(tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
-    out = np.zeros((sum(t.shape[0] for t in tensors), sum(t.shape[1] for t in tensors)), common_type(tensors))
+    out = zeros_for((sum(t.shape[0] for t in tensors), sum(t.shape[1] for t in tensors)), common_type(tensors), *tensors)
     row = column = 0
     for t in tensors:
         out[row : row + t.shape[0], column : column + t.shape[1]] = t

@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import anywhere, outside, zeros_for
+from .._engine.batching import by_example
 from .._engine.op import LINEAR, NAMES, composite, plain, primitive
 from .._engine.tensor import wrap
 from .gathering import _slices_added, add_rows
@@ -33,7 +35,7 @@ def _linear(input, weight, bias):
         )
     if input.dtype is not weight.dtype and input.dtype != weight.dtype:
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_C_TYPES[input.dtype.name]} != {_C_TYPES[weight.dtype.name]}")
-    out = input.dot(weight.T)
+    out = input.dot(weight.T) if type(weight) is np.ndarray else np.dot(input, weight.T)
     if bias is None:
         return out
     if bias.shape not in ((weight.shape[0],), (1,), ()):
@@ -43,6 +45,8 @@ def _linear(input, weight, bias):
         )
     if bias.dtype != out.dtype:
         raise RuntimeError(f"self and mat2 must have the same dtype, but got {bias.dtype} and {out.dtype}")
+    if type(bias) is not np.ndarray:
+        return out + bias
     out += bias
     return out
 
@@ -91,7 +95,7 @@ def _rows_named(input, weight, padding_idx):
 
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
                            f"torch.{of_array(input.dtype).tensor_name}Tensor instead (while checking arguments for embedding)")  # fmt: skip
-    if input.size and (input.min() < 0 or input.max() >= weight.shape[0]):
+    if outside(input, 0, weight.shape[0]):
         raise IndexError("index out of range in self")
 
 
@@ -145,6 +149,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
 
 
 @plain("nn.functional.one_hot", namespace=HERE)
+@by_example
 def one_hot(tensor, num_classes=-1):
     """Turn class numbers into rows of zeros with a one at that number; the classes are counted unless `num_classes` says."""
     array = tensor._array
@@ -180,7 +185,7 @@ def _pad_constant(self, pad, value):
                 f"The input size {self.shape[d]}, plus negative padding {pairs[d][0]} and {pairs[d][1]} resulted in a negative output size, "
                 f"which is invalid. Check dimension {d} of your input."
             )
-    out = np.full(shape, value, self.dtype)
+    out = np.full(shape, value, self.dtype) if type(self) is np.ndarray else zeros_for(shape, self.dtype, self) + self.dtype.type(value)
     inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, pairs))
     source = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(self.shape, pairs))
     out[inner] = self[source]
@@ -297,7 +302,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
             scores = scores.masked_fill(wrap(~attn_mask._array), -math.inf)
             blind = ~attn_mask._array.any(-1, keepdims=True)
             weights = scores.softmax(-1)
-            if blind.any():  # a row that may look at nothing sees zeros
+            if anywhere(blind):  # a row that may look at nothing sees zeros
                 weights = weights.masked_fill(wrap(blind), 0.0)
         else:
             scores = scores + attn_mask

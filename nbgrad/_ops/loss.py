@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from .._engine.batched import anywhere, as_array, batched_like, everywhere, outside, zeros_for
 from .._engine.op import composite, facade, primitive
 from .._engine.tensor import Tensor
 from .activation import log_softmax
@@ -42,7 +43,7 @@ def _reduced(values, reduction):
     if reduction == "none":
         return values
     total = np.add.reduce(widened(values), axis=None)
-    return np.asarray(total if reduction == "sum" else np.true_divide(total, values.size)).astype(values.dtype)
+    return as_array(total if reduction == "sum" else np.true_divide(total, values.size)).astype(values.dtype)
 
 
 def reduce_tensor(values, reduction):
@@ -190,9 +191,9 @@ def _bce_target_gradient(grad, self, target, weight, reduction):
 )  # fmt: skip
 def _bce(self, target, weight, reduction="mean"):
     """Give the cross-entropy of probabilities."""
-    if not ((self >= 0) & (self <= 1)).all():
+    if not everywhere((self >= 0) & (self <= 1)):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    if not ((target >= 0) & (target <= 1)).all():
+    if not everywhere((target >= 0) & (target <= 1)):
         raise RuntimeError("all elements of target should be between 0 and 1")
     losses = (target - 1) * np.maximum(np.log1p(-self), -100) - target * np.maximum(np.log(self), -100)
     return _reduced((losses if weight is None else losses * weight).astype(self.dtype, copy=False), reduction)
@@ -268,11 +269,11 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
 def _class_places(target, ignore_index, classes):
     """The index that picks each element's class out of (n, classes, ...), class 0 where it is ignored, and a mask of those, None for none."""
     ignored = None
-    if target.size and (target.min() < 0 or target.max() >= classes):
+    if outside(target, 0, classes):
         ignored = target == ignore_index
         target = np.where(ignored, 0, target)
         wrong = (target < 0) | (target >= classes)
-        if wrong.any():
+        if anywhere(wrong):
             raise IndexError(f"Target {int(target[wrong][0])} is out of bounds.")
     elif 0 <= ignore_index < classes:
         ignored = target == ignore_index
@@ -283,7 +284,7 @@ def _class_places(target, ignore_index, classes):
 def _class_weights_at(places, ignored, weight, numpy_dtype):
     """The weight of each element: that of its class, 0 where it is ignored; the number 1 if all are."""
     if weight is not None:
-        weights = weight[places[1]].astype(numpy_dtype, copy=False)
+        weights = np.take(weight, places[1]).astype(numpy_dtype, copy=False)
     elif ignored is None:
         return numpy_dtype.type(1)
     else:
@@ -306,14 +307,14 @@ def _nll(self, target, weight, reduction, ignore_index):
         return loss.reshape(target.shape if reduction == "none" else ()), total
     places, ignored = _class_places(target, ignore_index, self.shape[1])
     weights = _class_weights_at(places, ignored, weight, self.dtype)
-    losses = -self[places]
+    losses = -batched_like(self, places)[places]
     if weights.ndim:
         losses = losses * weights if ignored is None else np.where(ignored, self.dtype.type(0), losses * weights)
     if reduction == "none":
         return losses, np.zeros((), self.dtype)
     total = np.add.reduce(widened(weights), axis=None) if weights.ndim else np.float64(target.size)
     summed = np.add.reduce(widened(losses), axis=None)
-    return np.asarray(summed if reduction == "sum" else summed / total).astype(self.dtype), np.asarray(total).astype(self.dtype)
+    return as_array(summed if reduction == "sum" else summed / total).astype(self.dtype), as_array(total).astype(self.dtype)
 
 
 @primitive(
@@ -334,7 +335,7 @@ def _nll_backward(grad_output, target, weight, total_weight, reduction, ignore_i
     if reduction == "mean":
         grad_output = grad_output / total_weight
     values = -grad_output * _class_weights_at(places, ignored, weight, grad_output.dtype)
-    out = np.zeros(shape, values.dtype)
+    out = zeros_for(shape, values.dtype, values, target)
     out[places] = values if ignored is None else np.where(ignored, values.dtype.type(0), values)
     return out
 
@@ -353,8 +354,8 @@ def _nll_of_gradient(self, target, weight, total_weight, reduction, ignore_index
         out = _nll_of_gradient.kernel(self[None], target.reshape(1), weight, total_weight, reduction, ignore_index)
         return out.reshape(target.shape if reduction == "none" else ())
     places, ignored = _class_places(target, ignore_index, self.shape[1])
-    losses = -self[places] * _class_weights_at(places, ignored, weight, self.dtype)
-    return losses if reduction == "none" else np.asarray(losses.sum() / (total_weight if reduction == "mean" else 1)).astype(self.dtype)
+    losses = -batched_like(self, places)[places] * _class_weights_at(places, ignored, weight, self.dtype)
+    return losses if reduction == "none" else as_array(losses.sum() / (total_weight if reduction == "mean" else 1)).astype(self.dtype)
 
 
 def _nll_of(input, target, weight, reduction, ignore_index):

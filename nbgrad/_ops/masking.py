@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.batched import ARRAYS, as_array
+from .._engine.batching import by_example
 from .._engine.op import LINEAR, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import checked_number
@@ -27,7 +29,7 @@ def _check_mask(name, mask):
 def masked_fill(self, mask, value):
     """Copy a tensor with the elements where `mask` is true set to one value; the mask is broadcast."""
     _check_mask("masked_fill", mask)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ARRAYS):
         if value.ndim:
             raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
         if value.dtype.kind == "c" and self.dtype.kind != "c":
@@ -35,7 +37,7 @@ def masked_fill(self, mask, value):
         value = value.astype(self.dtype)
     else:
         value = checked_number(self.dtype, value)
-    out = np.where(mask, np.asarray(value, self.dtype), self)
+    out = np.where(mask, as_array(value, self.dtype), self)
     return out
 
 
@@ -77,7 +79,7 @@ def masked_scatter(self, mask, source):
         names = dtypes.of_array(self.dtype).tensor_name, dtypes.of_array(source.dtype).tensor_name
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {names[0]} and {names[1]}")
     shape = broadcast_shape([self.shape, mask.shape])
-    out = np.array(np.broadcast_to(self, shape))
+    out = np.broadcast_to(self, shape).copy()
     mask = np.broadcast_to(mask, shape)
     count = int(np.count_nonzero(mask))
     if count > source.size:
@@ -112,6 +114,7 @@ def _masked_turns(self, shape, mask):
 
 
 @plain(method=True)
+@by_example
 def nonzero(input, *, as_tuple=False):
     """Find the elements that are not zero: one row of indices each, or with `as_tuple` one vector per dimension."""
     found = np.nonzero(input._array) if input._array.ndim else np.nonzero(input._array.reshape((1,)))
@@ -121,6 +124,7 @@ def nonzero(input, *, as_tuple=False):
 
 
 @plain(method=True)
+@by_example
 def argwhere(input):
     """Find the elements that are not zero: one row of indices each."""
     return nonzero(input)

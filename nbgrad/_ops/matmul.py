@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.batched import contiguous
 from .._engine.op import LINEAR, MULTILINEAR, composite, primitive, python_operator
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
@@ -39,7 +40,7 @@ def mm(self, mat2):
         )
     if self.dtype is not mat2.dtype:
         _check_types(self, mat2)
-    return self.dot(mat2)
+    return self.dot(mat2) if type(mat2) is np.ndarray else np.dot(self, mat2)
 
 
 @primitive(
@@ -53,7 +54,7 @@ def mv(self, vec):
         raise RuntimeError(f"size mismatch, got input ({self.shape[0]}), mat ({self.shape[0]}x{self.shape[1]}), vec ({vec.shape[0]})")
     if self.dtype != vec.dtype:
         raise RuntimeError(f"addmv input tensors must have the same dtype, but got {_name(self)}, {_name(vec)}, and {_name(self)}")
-    return self.dot(vec)
+    return self.dot(vec) if type(vec) is np.ndarray else np.dot(self, vec)
 
 
 def _check_vectors(name, a, b):
@@ -197,7 +198,7 @@ def _combined(self, product, beta, alpha):
         alpha, beta = int(alpha), int(beta)
     out = scaled(product, product.dtype.type(alpha)) if alpha != 1 else product
     if beta == 0:
-        return np.array(np.broadcast_to(out, product.shape))
+        return np.broadcast_to(out, product.shape).copy()
     added = scaled(self, product.dtype.type(beta)) if beta != 1 else self
     return out + added
 
@@ -473,7 +474,7 @@ def linalg_cross(self, other, *, dim=-1):
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[d]} and {other.shape[d]}")
     a, b = np.moveaxis(self, d, 0), np.moveaxis(other, d, 0)
     out = np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], axis=0)
-    return np.ascontiguousarray(np.moveaxis(out, 0, d))
+    return contiguous(np.moveaxis(out, 0, d))
 
 
 @composite()

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .._engine.batched import top_level
 from .._engine.dtypes import finfo, float16, float32
 from .._engine.inplace import assign_in_place
 from .._engine.modes import place_of_caller
@@ -265,6 +266,11 @@ def _move(input, running_mean, running_var, centre, momentum):
     count = array.size // array.shape[1]
     deviation = array - centre
     variance = np.add.reduce(deviation * deviation, axis=_all_but_channels(array.ndim)) / (count - 1)
+    if top_level(array) > min(top_level(running_mean._array), top_level(running_var._array)):
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in place, were not batched.\n"
+            "Please make sure that running_mean and running_var are batched as well, or do without them."
+        )
     place = place_of_caller(1)
     assign_in_place(running_mean, (1 - momentum) * running_mean._array + momentum * centre.reshape(-1), place)
     assign_in_place(running_var, (1 - momentum) * running_var._array + momentum * variance, place)

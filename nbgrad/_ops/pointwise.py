@@ -8,6 +8,7 @@ import operator
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import anywhere, everywhere
 from .._engine.op import ELEMENTWISE, facade, primitive
 from .._engine.tensor import Tensor
 
@@ -169,7 +170,7 @@ Tensor.__rtruediv__ = rdiv  # the operands come in this order already
 
 
 def _check_divisor(self, other):
-    if self.dtype.kind in "biu" and not np.all(other):
+    if self.dtype.kind in "biu" and not everywhere(other):
         raise RuntimeError("ZeroDivisionError")
 
 
@@ -237,7 +238,7 @@ _POWERS = {
 )  # fmt: skip
 def pow(self, other):
     """Raise `self` to the power `other`, elementwise."""
-    if other.ndim == 0 and self.dtype.kind in "fc":
+    if type(other) is np.ndarray and other.ndim == 0 and self.dtype.kind in "fc":
         special = _POWERS.get(other.item())
         if special is not None:
             return special(self)
@@ -250,7 +251,7 @@ def pow(self, other):
 
 def _integer_power(self, other):
     negative = other < 0
-    if not np.any(negative):
+    if not anywhere(negative):
         return np.power(self, other)
     if other.ndim == 0 and self.ndim:
         raise RuntimeError("Integers to negative integer powers are not allowed.")

@@ -10,11 +10,12 @@ import operator
 
 import numpy as np
 
-from .._engine import draws
+from .._engine import vmap_draws as draws
+from .._engine.batched import ARRAYS, anywhere, contiguous
 from .._engine.op import ALIASES, composite, facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing
-from .creation import check_options, like, made, numpy_type, sizes_of
+from .creation import check_options, like, made, numpy_type, sizes_of, zeros_like
 
 ALIASES["from"] = "from_"
 
@@ -22,14 +23,14 @@ ALIASES["from"] = "from_"
 def _fill(array, draw):
     """Overwrite an array by `draw(shape)`, in the order of its memory where that has no gaps."""
     if array.flags.c_contiguous:
-        array[...] = draw(array.shape)
+        draws.write(array, draw(array.shape))
         return
     order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
     dense = array.transpose(order)
     if dense.flags.c_contiguous:
-        dense[...] = draw(dense.shape)
+        draws.write(dense, draw(dense.shape))
     else:
-        array[...] = draw(array.shape)
+        draws.write(array, draw(array.shape))
 
 
 # ---- in place
@@ -74,8 +75,8 @@ def random_(self, from_=None, to=None, *, generator=None):
 )  # fmt: skip
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fill with ones of probability `p` and zeros; `p` may be a tensor with one probability each. Returns the tensor."""
-    if isinstance(p, np.ndarray):
-        self[...] = draws.bernoulli(p, self.shape, generator=generator)
+    if isinstance(p, ARRAYS):
+        draws.write(self, draws.bernoulli(p, self.shape, generator=generator))
     else:
         _fill(self, lambda shape: draws.bernoulli(p, shape, generator=generator))
 
@@ -153,7 +154,7 @@ def randn_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fal
     """Make a tensor of standard normal numbers, with the sizes and type of `input`."""
     check_options(device, layout)
     kind = numpy_type(dtype, input._array.dtype)
-    out = like(input._array, np.zeros, kind)
+    out = zeros_like(input._array, kind)
     _fill(out, lambda shape: draws.normal(shape, kind, contiguous=out.flags.c_contiguous, generator=generator))
     return made(out, requires_grad)
 
@@ -209,7 +210,8 @@ def _normal_node(mean, std, generator):
 )  # fmt: skip
 def _normal_around(mean, std, *, generator=None):
     """Draw a normal number for each element of `mean` and `std`, either of which may be one number."""
-    if np.less(std, 0).any():
+    draws.refuse_same(mean, std)
+    if anywhere(np.less(std, 0)):
         raise RuntimeError("normal expects all elements of std >= 0.0")
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
     kind = mean.dtype
@@ -239,7 +241,7 @@ def _bernoulli(self, *, generator=None):
         from .._engine.dtypes import of_array
 
         raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{of_array(self.dtype).tensor_name}'")
-    return draws.bernoulli(np.ascontiguousarray(self), generator=generator).reshape(self.shape).astype(self.dtype)
+    return draws.bernoulli(contiguous(self), generator=generator).reshape(self.shape).astype(self.dtype)
 
 
 @facade()
@@ -248,7 +250,8 @@ def bernoulli(self, p=None, *, generator=None, out=None):
     if p is None:
         drawn = _bernoulli.function(self, generator=generator)
     else:
-        drawn = wrap(like(self._array, np.zeros, self._array.dtype))
+        draws.refuse_same(self._array)
+        drawn = wrap(zeros_like(self._array))
         drawn.bernoulli_(p, generator=generator)
     return drawn if out is None else made(drawn._array, out=out)
 
@@ -256,8 +259,8 @@ def bernoulli(self, p=None, *, generator=None, out=None):
 @plain(method=True)
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Draw `num_samples` column numbers for each row of `input`, whose elements are the chances up to a factor."""
-    drawn = draws.multinomial(np.ascontiguousarray(input._array), num_samples, replacement, generator=generator)
-    return made(np.ascontiguousarray(drawn), out=out)
+    drawn = draws.multinomial(contiguous(input._array), num_samples, replacement, generator=generator)
+    return made(contiguous(drawn), out=out)
 
 
 # ---- dropout
@@ -377,7 +380,7 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
 @composite("nn.functional.gumbel_softmax", method=False, namespace=("nn.functional",))
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """Sample from the Gumbel-softmax distribution; `hard` gives one-hot samples with the gradient of the soft ones."""
-    noise = wrap(like(logits._array, np.zeros, logits._array.dtype)).exponential_()
+    noise = wrap(zeros_like(logits._array)).exponential_()
     soft = ((logits + -noise.log()) / tau).softmax(dim)
     if not hard:
         return soft

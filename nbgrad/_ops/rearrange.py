@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.batched import outside, zeros_for
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .shape import dims_of
@@ -130,7 +131,7 @@ def diagonal(self, offset=0, dim1=0, dim2=1):
 )  # fmt: skip
 def _diagonal_backward(self, shape, offset, dim1, dim2):
     """Zeros of a shape with `self` on a diagonal."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     _diagonal(out, offset, dim1, dim2)[...] = self
     return out
 
@@ -157,7 +158,7 @@ def diag_embed(self, offset=0, dim1=-2, dim2=-1):
     a, b = _two_dims("diagonal", ndim, dim1, dim2)
     n = self.shape[-1] + abs(offset)
     rest = iter(self.shape[:-1])
-    out = np.zeros(tuple(n if i in (a, b) else next(rest) for i in range(ndim)), self.dtype)
+    out = zeros_for(tuple(n if i in (a, b) else next(rest) for i in range(ndim)), self.dtype, self)
     _diagonal(out, offset, a, b)[...] = self
     return out
 
@@ -202,7 +203,7 @@ def _of_repeat(grad, self_shape, repeats):
 @primitive("_zeros_of", vjp={"self": lambda grad, self_shape: _zeros_of(grad, self_shape)}, method=False, namespace=())
 def _zeros_of(self, shape):
     """Zeros of the type of `self`, whose elements play no part."""
-    return np.zeros(shape, self.dtype)
+    return zeros_for(shape, self.dtype, self)
 
 
 @primitive(vjp={"self": _of_repeat}, varargs="repeats", namespace=(), jvp=LINEAR)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from .._engine.batched import anywhere, as_array, zeros_for
 from .._engine.dtypes import of_array
 from .._engine.op import LINEAR, REDUCTION, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
@@ -66,7 +67,7 @@ def sum(self, dim=None, keepdim=False, *, dtype=None):
         return self.astype(kind)
     axis = None if dim is None else dims_of(dim, self.ndim)
     if kind == np.float16:  # added in single precision, as PyTorch does
-        return np.asarray(np.add.reduce(self, axis=axis, dtype=np.float32, keepdims=keepdim)).astype(kind)
+        return as_array(np.add.reduce(self, axis=axis, dtype=np.float32, keepdims=keepdim)).astype(kind)
     return np.add.reduce(self, axis=axis, dtype=kind, keepdims=keepdim)
 
 
@@ -122,7 +123,7 @@ def _prod_gradient(grad, self, result, dim, keepdim):
     shape = tuple(self.shape)
     if self.ndim == 0:
         return grad
-    if not (self == 0).any():
+    if not anywhere(self == 0):
         return kept(grad, shape, dim, keepdim) * (kept(result, shape, dim, keepdim) / self)
     if dim is None:
         return (grad * _product_of_others(self.reshape((-1,)), 0)).reshape(shape)
@@ -228,7 +229,7 @@ def _put_at(grad_output, indices, dim, size):
     """Zeros of length `size` along `dim`, with `grad_output` added at the indices."""
     shape = list(indices.shape)
     shape[dim] = size
-    out = np.zeros(shape, grad_output.dtype)
+    out = zeros_for(shape, grad_output.dtype, grad_output, indices)
     if indices.shape[dim] == 1:
         np.put_along_axis(out, indices, grad_output, dim)
     else:
@@ -313,7 +314,7 @@ def _arg(choose, self, name, dim, keepdim):
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
     if dim is None:
         _check_not_empty(self, name, None)
-        return np.asarray(choose(self)).reshape((1,) * self.ndim if keepdim else ()).astype(np.int64)
+        return as_array(choose(self)).reshape((1,) * self.ndim if keepdim else ()).astype(np.int64)
     check_dim(dim, self.ndim)
     if self.ndim == 0:
         return np.zeros((), np.int64)
@@ -336,19 +337,19 @@ def argmin(self, dim=None, keepdim=False):
 @primitive()
 def all(self, dim=None, keepdim=False):
     """Whether all elements are true, or those along `dim` (a dimension or several)."""
-    return np.asarray(np.all(self, axis=dims_of(dim, self.ndim), keepdims=keepdim)).astype(np.uint8 if self.dtype == np.uint8 else bool)
+    return as_array(np.all(self, axis=dims_of(dim, self.ndim), keepdims=keepdim)).astype(np.uint8 if self.dtype == np.uint8 else bool)
 
 
 @primitive()
 def any(self, dim=None, keepdim=False):
     """Whether any element is true, or one of those along `dim` (a dimension or several)."""
-    return np.asarray(np.any(self, axis=dims_of(dim, self.ndim), keepdims=keepdim)).astype(np.uint8 if self.dtype == np.uint8 else bool)
+    return as_array(np.any(self, axis=dims_of(dim, self.ndim), keepdims=keepdim)).astype(np.uint8 if self.dtype == np.uint8 else bool)
 
 
 @primitive()
 def count_nonzero(self, dim=None):
     """Count the elements that are not 0."""
-    return np.asarray(np.count_nonzero(self, axis=dims_of(dim, self.ndim)) if self.ndim else self != 0).astype(np.int64)
+    return as_array(np.count_nonzero(self, axis=dims_of(dim, self.ndim)) if self.ndim else self != 0).astype(np.int64)
 
 
 @primitive(

@@ -7,6 +7,7 @@ import operator
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import batched_like, zeros_for
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .shape import dims_of
@@ -30,7 +31,7 @@ def select(self, dim, index):
 )  # fmt: skip
 def _select_backward(self, shape, dim, index):
     """Zeros of a shape with `self` as one slice of a dimension."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     out[(slice(None),) * (dim % len(shape)) + (index,)] = self
     return out
 
@@ -55,7 +56,7 @@ def slice_(self, dim=0, start=None, end=None, step=1):
 )  # fmt: skip
 def _slice_backward(self, shape, dim, start, end, step):
     """Zeros of a shape with `self` as some slices of a dimension."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     out[(slice(None),) * (dim % len(shape)) + (slice(start, end, step),)] = self
     return out
 
@@ -116,7 +117,7 @@ def unfold(self, dimension, size, step):
 )  # fmt: skip
 def _unfold_backward(self, shape, dimension, size, step):
     """Add windows up where they came from."""
-    out = np.zeros(shape, self.dtype)
+    out = zeros_for(shape, self.dtype, self)
     if not shape:
         return self.sum().reshape(())
     d = dimension % len(shape)
@@ -136,7 +137,7 @@ def _unfold_backward(self, shape, dimension, size, step):
 )  # fmt: skip
 def select_scatter(self, src, dim, index):
     """Copy a tensor with the slice at `index` of a dimension replaced by `src`."""
-    out = self.copy()
+    out = batched_like(self, src).copy()
     place = select.kernel(out, dim, index)
     if place.shape != src.shape:
         raise RuntimeError("expected src to have a size equal to the slice of self. src sizes = "
@@ -153,7 +154,7 @@ def select_scatter(self, src, dim, index):
 )  # fmt: skip
 def slice_scatter(self, src, dim=0, start=None, end=None, step=1):
     """Copy a tensor with some slices of a dimension replaced by `src`."""
-    out = self.copy()
+    out = batched_like(self, src).copy()
     place = slice_.kernel(out, dim, start, end, step)
     if place.shape != src.shape:
         raise RuntimeError("expected src to have a size equal to the slice of self. src sizes = "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.batched import as_array, contiguous
+from .._engine.batching import by_example
 from .._engine.dtypes import of_array
 from .._engine import errors
 from .._engine.op import composite, plain, primitive
@@ -28,7 +30,7 @@ def _sorted(self, dim, descending):
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
     order = _order(self, dim, descending)
-    return np.take_along_axis(self, order, dim), np.ascontiguousarray(order)
+    return np.take_along_axis(self, order, dim), contiguous(order)
 
 
 def _chosen(grad_values, self_shape, dim, indices):
@@ -64,7 +66,7 @@ def topk(self, k, dim=-1, largest=True, sorted=True):
     if self.ndim == 0:
         return (self.copy(), np.zeros((), np.int64)) if k else (np.zeros(0, self.dtype), np.zeros(0, np.int64))
     order = _order(self, dim, largest)
-    order = np.ascontiguousarray(order[(slice(None),) * dim + (slice(0, k),)])
+    order = contiguous(order[(slice(None),) * dim + (slice(0, k),)])
     return np.take_along_axis(self, order, dim), order
 
 
@@ -99,6 +101,7 @@ def _of_kth(grad, self_shape, dim, keepdim, indices):
 
 
 @plain(method=True)
+@by_example
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """Give the distinct elements in order, or the distinct slices of a dimension; also where each one came to, and how often it is there."""
     array = input._array
@@ -114,7 +117,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
 
 def _with_extras(values, inverse, counts, return_inverse, return_counts):
-    found = [wrap(np.ascontiguousarray(values))]
+    found = [wrap(contiguous(values))]
     if return_inverse:
         found.append(wrap(inverse.astype(np.int64)))
     if return_counts:
@@ -123,6 +126,7 @@ def _with_extras(values, inverse, counts, return_inverse, return_counts):
 
 
 @plain(method=True)
+@by_example
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """Drop elements, or slices of a dimension, that equal the one before; also where each one came to, and the lengths of the runs."""
     array = input._array
@@ -140,9 +144,10 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 
 
 @plain()
+@by_example
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Say for each element whether it is among `test_elements`."""
-    a, b = (x._array if isinstance(x, Tensor) else np.asarray(x) for x in (elements, test_elements))
+    a, b = (x._array if isinstance(x, Tensor) else as_array(x) for x in (elements, test_elements))
     return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
 
 
@@ -157,7 +162,7 @@ def _searched(name, sequence, values, right, side, out_int32, sorter=None):
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
         )
     side = side or ("right" if right else "left")
-    array = values._array if isinstance(values, Tensor) else np.asarray(values)
+    array = values._array if isinstance(values, Tensor) else as_array(values)
     if isinstance(values, Tensor) and array.dtype != sequence.dtype:
         raise RuntimeError(
             "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor dtype "
@@ -170,7 +175,7 @@ def _searched(name, sequence, values, right, side, out_int32, sorter=None):
     if sorter is not None:
         sequence = np.take_along_axis(sequence, sorter, -1)
     if sequence.ndim == 1:
-        return wrap(np.asarray(np.searchsorted(sequence, array, side)).astype(kind))
+        return wrap(as_array(np.searchsorted(sequence, array, side)).astype(kind))
     if array.ndim != sequence.ndim or array.shape[:-1] != sequence.shape[:-1]:
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
@@ -183,22 +188,25 @@ def _searched(name, sequence, values, right, side, out_int32, sorter=None):
 
 
 @plain()
+@by_example
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
     """Find for each value where it would have to be inserted into a sorted sequence: before equal elements, or after them if `right`."""
     return _searched("searchsorted", sorted_sequence._array, input, right, side, out_int32, None if sorter is None else sorter._array)
 
 
 @plain()
+@by_example
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """Find for each value between which boundaries it lies: bucket i ends at boundary i, and includes it unless `right`."""
     if boundaries._array.ndim != 1:
         raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
-    array = input._array if isinstance(input, Tensor) else np.asarray(input)
+    array = input._array if isinstance(input, Tensor) else as_array(input)
     found = np.searchsorted(boundaries._array, array, "right" if right else "left")
-    return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
+    return wrap(as_array(found).astype(np.int32 if out_int32 else np.int64))
 
 
 @plain(method=True)
+@by_example
 def bincount(input, weights=None, minlength=0):
     """Count how often each integer from 0 on is there, or add up the weights of each."""
     array = input._array
@@ -218,6 +226,7 @@ def bincount(input, weights=None, minlength=0):
 
 @plain(method=True)
 @writes_out
+@by_example
 def histc(input, bins=100, min=0, max=0):
     """Count the elements in `bins` equal bins from `min` to `max`; by default from the least to the greatest element."""
     array = input._array

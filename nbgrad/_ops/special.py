@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .._engine.batched import anywhere, as_array
 from .._engine.errors import unsupported
 from .._engine.op import ELEMENTWISE, facade, primitive
 from .choice import where
@@ -27,7 +28,7 @@ def _scipy(name):
 )
 def erf(self):
     """Take the error function."""
-    return np.asarray(_scipy("erf")(widened(self))).astype(self.dtype, copy=False)
+    return as_array(_scipy("erf")(widened(self))).astype(self.dtype, copy=False)
 
 
 @primitive(
@@ -38,7 +39,7 @@ def erf(self):
 )
 def erfc(self):
     """Take 1 minus the error function, exactly also where that is small."""
-    return np.asarray(_scipy("erfc")(widened(self))).astype(self.dtype, copy=False)
+    return as_array(_scipy("erfc")(widened(self))).astype(self.dtype, copy=False)
 
 
 @primitive(
@@ -49,7 +50,7 @@ def erfc(self):
 )
 def erfinv(self):
     """Invert the error function, on (-1, 1)."""
-    return np.asarray(_scipy("erfinv")(widened(self))).astype(self.dtype, copy=False)
+    return as_array(_scipy("erfinv")(widened(self))).astype(self.dtype, copy=False)
 
 
 @primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",), jvp=ELEMENTWISE)
@@ -80,13 +81,13 @@ def _polygamma(self, n):
     if n < 2:
         return _trigamma(self) if n else digamma.kernel(self)
     # SciPy's polygamma is for positive arguments: step up to them by psi_n(x) = psi_n(x + 1) - (-1)^n n! / x^(n + 1)
-    x, passed = np.array(self), np.zeros_like(self)
-    if np.any(x < -1000):
+    x, passed = self.copy(), np.zeros_like(self)
+    if anywhere(x < -1000):
         raise unsupported("polygamma of order 2 and higher below -1000")
-    while np.any(negative := x < 0):
+    while anywhere(negative := x < 0):
         passed = np.where(negative, passed - (-1.0) ** n * math.factorial(n) / x ** (n + 1), passed)
         x = np.where(negative, x + 1, x)
-    return np.asarray(_scipy("polygamma")(n, x) + passed).astype(self.dtype)
+    return as_array(_scipy("polygamma")(n, x) + passed).astype(self.dtype)
 
 
 def _trigamma(x):

@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 
 from .._engine import errors
+from .._engine.batched import as_array
+from .._engine.batching import by_example
 from .._engine.dtypes import of_array
 from .._engine.op import NAMES, REDUCTION, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
@@ -37,7 +39,7 @@ def _variance(self, name, dim, correction, keepdim):
     deviation = wide - centre
     squares = (deviation * deviation.conj()).real if self.dtype.kind == "c" else deviation * deviation
     total = np.add.reduce(squares, axis=dims, keepdims=keepdim) if self.ndim else squares
-    return np.true_divide(total, np.maximum(freedom, 0.0)), np.asarray(centre if keepdim or not self.ndim else centre.squeeze(dims))
+    return np.true_divide(total, np.maximum(freedom, 0.0)), as_array(centre if keepdim or not self.ndim else centre.squeeze(dims))
 
 
 def _real_type(numpy_dtype):
@@ -201,7 +203,7 @@ def vector_norm(self, ord=2, dim=None, keepdim=False, *, dtype=None):
         raise RuntimeError(
             f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the operation does not have an identity"
         )
-    return np.asarray(_norm(self, ord, dims, keepdim)).astype(_real_type(self.dtype), copy=False)
+    return as_array(_norm(self, ord, dims, keepdim)).astype(_real_type(self.dtype), copy=False)
 
 
 @facade(name="linalg.matrix_norm", namespace=("linalg",), method=False)
@@ -268,7 +270,7 @@ def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
 def dist(self, other, p=2):
     """Give the `p`-norm of the difference."""
     difference = widened(self) - widened(other)
-    return np.asarray(_norm(difference, p, tuple(range(difference.ndim)), False)).astype(_real_type(self.dtype))
+    return as_array(_norm(difference, p, tuple(range(difference.ndim)), False)).astype(_real_type(self.dtype))
 
 
 # ---- order statistics
@@ -378,7 +380,7 @@ def _check_quantile(self, q, interpolation, name):
     if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
-        return wrap(np.asarray(q, kind))
+        return wrap(as_array(q, kind))
     if q.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
     if q._array.dtype != kind:
@@ -424,12 +426,14 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan, name):
 
 
 @facade()
+@by_example
 def quantile(self, q, dim=None, keepdim=False, *, interpolation="linear"):
     """Give the `q`-th quantiles, `q` in [0, 1] a number or a 1-d tensor, of all elements or along a dimension."""
     return _quantile(self, q, dim, keepdim, interpolation, False, "quantile")
 
 
 @facade()
+@by_example
 def nanquantile(self, q, dim=None, keepdim=False, *, interpolation="linear"):
     """Give the `q`-th quantiles as `quantile` does, leaving out nan."""
     return _quantile(self, q, dim, keepdim, interpolation, True, "nanquantile")

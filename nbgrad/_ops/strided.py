@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import errors, views
+from .._engine.batched import BatchedArray
 from .._engine.modes import state
 from .._engine.op import LINEAR, composite, plain, primitive
 from .._engine.tensor import Tensor, shared_memory
@@ -83,6 +84,9 @@ class _Memory:
 def strided_array(array, shape, strides, kind=None, start=0):
     """An array on the memory of another: strides and the distance between the two starts are in bytes. Bounds are the caller's care."""
     kind = kind or array.dtype
+    if type(array) is BatchedArray:
+        batch = array.physical
+        return BatchedArray(strided_array(batch, (len(batch), *shape), (batch.strides[0], *strides), kind, start), array.level)
     return np.asarray(_Memory(shared_memory(array), shape, strides, kind, start)).view(kind)
 
 

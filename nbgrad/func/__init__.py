@@ -1,6 +1,10 @@
-"""PyTorch's `torch.func`: transforms of functions into their derivatives, which may be nested in any order."""
+"""PyTorch's `torch.func`: transforms of functions into their derivatives and over batches, which may be nested in any order."""
 
 from ._forward import hessian, jacfwd, jvp, linearize
+from ._functional_call import functional_call, stack_module_state
 from ._reverse import grad, grad_and_value, jacrev, vjp
+from ._vmap import vmap
 
-__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state", "vjp", "vmap",
+]  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbgrad._engine.batched import whole_batch
 from nbgrad.graph.records import Summary
 
 MAX_SIDE = 256  # cells of a tile along one side
@@ -46,7 +47,7 @@ def inspect_array(array, index=(), *, reduce="max_abs", at=(0, 0)) -> Inspection
     """
     if reduce not in ("max_abs", "mean"):
         raise ValueError(f"reduce is 'max_abs' or 'mean', not {reduce!r}")
-    original = np.asarray(array)
+    original = np.asarray(whole_batch(array))
     numbers = _numbers(original)
     stats = _stats(numbers)
     index = _clip_index(index, original.shape)

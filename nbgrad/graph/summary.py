@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from .._engine.batched import whole_batch
 from .records import Summary
 
 MANY = 8192
@@ -16,8 +17,8 @@ FEW = 8  # arrays of at most so many elements are kept whole
 
 
 def summarize(array) -> Summary:
-    """Describe an array of any type and size; see `Summary` for what each number means."""
-    array = np.asarray(array)
+    """Describe an array of any type and size, inside `vmap` all examples together; see `Summary` for what each number means."""
+    array = np.asarray(whole_batch(array))
     if array.size <= FEW:
         return _small(array)
     kind = array.dtype.kind

@@ -1,5 +1,7 @@
 """PyTorch's `torch.nn`."""
 
-from . import functional
+from . import functional, modules, parameter
+from .modules import Linear, Module, ReLU, Sequential, Sigmoid, Tanh
+from .parameter import Buffer, Parameter
 
-__all__ = ["functional"]
+__all__ = ["Buffer", "Linear", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh", "functional", "modules", "parameter"]

@@ -11,6 +11,7 @@ import weakref
 import numpy as np
 
 from .._engine import observe
+from .._engine.batched import whole_batch
 from .._engine.observe import Observer
 from ..graph.capture import Recorder
 from ..graph.summary import summarize
@@ -78,7 +79,7 @@ class LiveTensors(Observer):
         return state
 
     def _summary(self, id, which, tensor):
-        array = tensor._array
+        array = whole_batch(tensor._array)
         stamp = (array.__array_interface__["data"][0], array.shape, tensor._version) if array.size > 64 else None  # small: always anew
         stamped, summary = self._cache.get((id, which), (None, None))
         if stamp is None or stamp != stamped:
