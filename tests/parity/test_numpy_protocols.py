@@ -126,6 +126,16 @@ def test_missing_numbers_are_passed_over():
     assert x.grad.tolist() == [[1.0, 0.0], [0.0, 0.0]]
 
 
+def test_parts_of_complex_numbers():
+    z = np.array([1 + 2j, -3j, 0.5])
+    x = nbgrad.tensor(z, requires_grad=True)
+    for f in (np.real, np.imag, np.angle, np.conjugate, np.conj, np.abs, np.exp):
+        found = f(x)
+        assert found.requires_grad and np.allclose(found.detach().numpy(), f(z))
+    real = nbgrad.tensor([1.0, -2.0])
+    assert np.real(real).tolist() == [1.0, -2.0] and np.imag(real).tolist() == [0.0, 0.0]
+
+
 def test_questions_are_answered_whatever_requires_a_gradient():
     x = nbgrad.ones(2, 3, requires_grad=True)
     assert np.shape(x) == (2, 3) and type(np.shape(x)) is tuple and np.ndim(x) == 2 and np.size(x) == 6 and np.size(x, 1) == 3
