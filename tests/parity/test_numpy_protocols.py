@@ -188,6 +188,27 @@ def test_out():
         np.add(a, a, out=kept)
 
 
+def test_functions_that_write_into_a_tensor_count_it():
+    writes = [
+        lambda x: np.copyto(x, [1.0, 2.0, 3.0]), lambda x: np.put(x, [0], 5.0), lambda x: np.putmask(x, x == 0, 2.0), lambda x: np.add.at(x, [0, 0], 1.0),
+        lambda x: np.place(x, np.array([True, False, False]), [4.0]), lambda x: np.put_along_axis(x, np.array([1]), 3.0, 0),
+    ]  # fmt: skip
+    for write in writes:
+        a, t = np.zeros(3), nbgrad.zeros(3, dtype=nbgrad.float64)
+        write(a)
+        write(t)
+        assert t.tolist() == a.tolist() != [0.0, 0.0, 0.0] and t._version == 1
+        with pytest.raises(RuntimeError, match="detach"):
+            write(nbgrad.zeros(3, requires_grad=True))
+    x = nbgrad.ones(2, requires_grad=True)
+    y = x * 2
+    z = y * y
+    with nbgrad.no_grad():
+        np.copyto(y, 5.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
+
+
 def test_the_node_names_the_line_that_called_numpy():
     x = nbgrad.ones(3, requires_grad=True)
     for node in (np.sin(x).grad_fn, (np.ones(3) * x).grad_fn, np.mean(x).grad_fn, np.linalg.norm(x).grad_fn, np.add.reduce(x).grad_fn):
