@@ -399,11 +399,21 @@ def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
     return a.clone() if low is None and high is None else ops["clamp"](a, low, high)
 
 
+def _part(name, val):
+    val = as_tensor(val)
+    if name == "real" and val._array.dtype.kind != "c":
+        return val
+    return ops["zeros_like"](val) if name == "imag" and val._array.dtype.kind != "c" else ops[name](val)
+
+
 @_is(np.round, np.around)
 def _round(a, decimals=0):
     return as_tensor(a).round(decimals=decimals) if decimals else as_tensor(a).round()
 
 
+_is(np.real)(lambda val: _part("real", val))
+_is(np.imag)(lambda val: _part("imag", val))
+_is(np.angle)(lambda z: _part("angle", z))
 _is(np.nan_to_num)(lambda x, *, nan=0.0, posinf=None, neginf=None: as_tensor(x).nan_to_num(nan, posinf, neginf))
 _is(np.copy)(lambda a: as_tensor(a).clone())
 _is(np.zeros_like)(lambda a, dtype=None: ops["zeros_like"](a, dtype=_dtype(dtype)))

@@ -17,10 +17,11 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.modes import place_of_user, state
-from .._engine.node import storage_of
+from .._engine.node import check_counted
 from .._engine.op import NAMES
 from .._engine.tensor import Tensor, wrap
-from .._engine.writing import into
+from .._engine.views import count_change, spread_history
+from .._engine.writing import into, writable
 from .numpy_functions import FUNCTIONS, NoCounterpart, as_tensor, together
 
 NUMBERS = (bool, int, float, complex, np.generic)
@@ -73,6 +74,10 @@ def ufunc(self, which, method, *inputs, out=None, **options):
             if not options or _takes(found, operands, options):
                 result = found(*operands, **options)
                 return result if out is None else _written(out, result, which.__name__)
+        if method == "at" and isinstance(inputs[0], Tensor):
+            which.at(_opened(inputs[0]), *_arrays(inputs[1:], which.__name__))
+            _closed(inputs[:1], None)
+            return None
         arrays = _arrays(inputs, which.__name__)
         if out is not None:
             options["out"] = tuple(_opened(o) for o in out)
@@ -88,6 +93,10 @@ def function(self, which, types, args, kwargs):
         name = which.__name__
         if which in _QUESTIONS:
             return which(*_arrays(args, None), **_arrays(kwargs, None))
+        if which in _WRITERS and args and isinstance(args[0], Tensor):
+            which(_opened(args[0]), *_arrays(args[1:], name), **_arrays(kwargs, name))
+            _closed(args[:1], None)
+            return None
         found = FUNCTIONS.get(which)
         if found is not None:
             given = dict(kwargs)
@@ -105,6 +114,9 @@ def function(self, which, types, args, kwargs):
 
 # they ask what an array is, not what it holds
 _QUESTIONS = {np.result_type, np.can_cast, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj, np.common_type, np.min_scalar_type}
+
+
+_WRITERS = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}  # into their first argument
 
 
 class _for_user:  # noqa: N801
@@ -195,17 +207,16 @@ def _opened(out):
     if not isinstance(out, Tensor):
         return out
     _refuse_gradient(out)
-    storage_of(out).version  # raises for a tensor that may not be changed  # noqa: B018
-    return out._array
+    check_counted(out)
+    return writable(out._array)
 
 
 def _closed(out, result):
     """Count the change of what was written into, and give it back."""
     for o in out:
         if isinstance(o, Tensor):
-            cell = storage_of(o)
-            cell.version += 1
-            cell.place = state.mode.place
+            count_change(o, state.mode.place)
+            spread_history(o)
     given = tuple(o if o is not None else r for o, r in zip(out, result if isinstance(result, tuple) else (result,)))
     return given[0] if len(given) == 1 else given
 

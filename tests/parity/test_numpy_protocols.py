@@ -126,6 +126,16 @@ def test_missing_numbers_are_passed_over():
     assert x.grad.tolist() == [[1.0, 0.0], [0.0, 0.0]]
 
 
+def test_parts_of_complex_numbers():
+    z = np.array([1 + 2j, -3j, 0.5])
+    x = nbgrad.tensor(z, requires_grad=True)
+    for f in (np.real, np.imag, np.angle, np.conjugate, np.conj, np.abs, np.exp):
+        found = f(x)
+        assert found.requires_grad and np.allclose(found.detach().numpy(), f(z))
+    real = nbgrad.tensor([1.0, -2.0])
+    assert np.real(real).tolist() == [1.0, -2.0] and np.imag(real).tolist() == [0.0, 0.0]
+
+
 def test_questions_are_answered_whatever_requires_a_gradient():
     x = nbgrad.ones(2, 3, requires_grad=True)
     assert np.shape(x) == (2, 3) and type(np.shape(x)) is tuple and np.ndim(x) == 2 and np.size(x) == 6 and np.size(x, 1) == 3
@@ -176,6 +186,27 @@ def test_out():
         kept = nbgrad.zeros(2)
     with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
         np.add(a, a, out=kept)
+
+
+def test_functions_that_write_into_a_tensor_count_it():
+    writes = [
+        lambda x: np.copyto(x, [1.0, 2.0, 3.0]), lambda x: np.put(x, [0], 5.0), lambda x: np.putmask(x, x == 0, 2.0), lambda x: np.add.at(x, [0, 0], 1.0),
+        lambda x: np.place(x, np.array([True, False, False]), [4.0]), lambda x: np.put_along_axis(x, np.array([1]), 3.0, 0),
+    ]  # fmt: skip
+    for write in writes:
+        a, t = np.zeros(3), nbgrad.zeros(3, dtype=nbgrad.float64)
+        write(a)
+        write(t)
+        assert t.tolist() == a.tolist() != [0.0, 0.0, 0.0] and t._version == 1
+        with pytest.raises(RuntimeError, match="detach"):
+            write(nbgrad.zeros(3, requires_grad=True))
+    x = nbgrad.ones(2, requires_grad=True)
+    y = x * 2
+    z = y * y
+    with nbgrad.no_grad():
+        np.copyto(y, 5.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
 
 
 def test_the_node_names_the_line_that_called_numpy():
