@@ -70,6 +70,11 @@ def check_unshared(array):
                            "Please clone() the tensor before performing the operation.")  # fmt: skip
 
 
+def same_memory(a, b):
+    """Whether two arrays are one and the same piece of memory in one and the same order."""
+    return a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
+
+
 def check_castable(source, target):
     """Raise torch's `RuntimeError` where a result cannot be kept in a tensor of this type."""
     if dtypes.category_of(source) > dtypes.category_of(target):

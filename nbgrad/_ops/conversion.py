@@ -9,7 +9,7 @@ from .._engine.batched import ARRAYS, contiguous, zeros_for
 from .._engine.modes import place_of_caller, state
 from .._engine.op import ELEMENTWISE, LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor, alias, follow_base
-from .._engine.writing import check_unshared
+from .._engine.writing import check_unshared, same_memory
 from .creation import check_options
 
 
@@ -163,8 +163,8 @@ Tensor.cuda = _cuda
 def copy_(self, other, non_blocking=False):
     """Overwrite the elements with those of `other`, broadcast and converted; returns the tensor."""
     _check_source(self, other)
-    if type(other) is type(self) is np.ndarray and other.shape == self.shape and other.strides == self.strides and other.ctypes.data == self.ctypes.data:
-        return  # onto itself
+    if isinstance(other, np.ndarray) and isinstance(self, np.ndarray) and same_memory(self, other):
+        return
     check_unshared(self)
     np.copyto(self, other.real if np.iscomplexobj(other) and self.dtype.kind not in "cb" else other, casting="unsafe")
 

@@ -19,7 +19,7 @@ from .._engine.modes import state
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .._engine.views import overlaps
-from .._engine.writing import check_unshared
+from .._engine.writing import check_unshared, same_memory
 from .conversion import checked_number, copy_, fill_
 from .from_data import array_from
 from .gathering import add_rows
@@ -297,7 +297,7 @@ def _setitem_(self, steps, indices, value):
     place = window(self, steps)
     key = _checked(place, indices) if indices else ...
     if isinstance(value, ARRAYS):
-        if value.ndim and not indices and not _same_memory(place, value):
+        if value.ndim and not indices and not same_memory(place, value):
             check_unshared(place)
         if value.dtype.kind == "c" and self.dtype.kind not in "cb":
             value = value.real
@@ -313,10 +313,6 @@ def _setitem_(self, steps, indices, value):
     else:
         value = checked_number(self.dtype, value)
     place[key] = value
-
-
-def _same_memory(a, b):
-    return a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
 
 
 def _raise_for_types(self, values):
