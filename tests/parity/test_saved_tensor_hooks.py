@@ -234,7 +234,7 @@ def test_what_is_not_packed_beside_it_may_not_change(torch, leaves):
 
 def test_where_hooks_on_one_saved_tensor_are_refused(torch, saved, leaves):
     x, w = leaves
-    same = lambda t: t  # noqa: E731
+    same = lambda t: t
     raw = (x * w).grad_fn._raw_saved_self
     raises(TypeError, "register_hooks(): incompatible function arguments", lambda: raw.register_hooks(3, 4))
     raises(RuntimeError, "A saved tensor pack hook is modifying its input in place", lambda: raw.register_hooks(lambda t: t.add_(1), same))
