@@ -280,6 +280,14 @@ def test_hooks_of_nodes_to_which_nothing_comes(torch):
     raises(RuntimeError, "Trying to backward through the graph a second time", lambda: y.sum().backward())
 
 
+def test_a_freed_node_raises_also_where_nothing_comes(torch):
+    y = torch.ones(2, requires_grad=True).exp()
+    z = y * 2
+    z.grad_fn.register_hook(lambda gi, go: (None, None))
+    y.sum().backward()
+    raises(RuntimeError, "Trying to backward through the graph a second time", lambda: z.sum().backward())
+
+
 def test_hooks_see_gradients_in_the_shape_and_type_of_what_they_belong_to(torch):
     x, w = torch.ones(3, requires_grad=True), torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
     seen = []

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nbgrad
+import nbgrad._engine.backward as engine
 from nbgrad._engine.modes import state
 
 LONG = 100_000
@@ -155,6 +156,19 @@ def test_an_interrupt_at_any_moment(counting, kind):  # without the collector: a
     assert hits > 30
 
 
+def test_an_interrupt_before_the_pass_knows_that_numpy_is_silent(monkeypatch):
+    quiet = engine.quiet_numpy
+
+    def quiet_and_interrupted():
+        quiet()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "quiet_numpy", quiet_and_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        nbgrad.ones(1, requires_grad=True).sum().backward()
+    check_state()
+
+
 def test_floating_point_errors_set_by_the_user_survive_backward():
     x = nbgrad.zeros(1, requires_grad=True)
     with np.errstate(divide="raise"):
@@ -240,6 +254,25 @@ def test_eight_threads_that_share_a_leaf(size):
         leaf.grad = None
         in_threads(*[run] * 8)
         assert set(leaf.grad.tolist()) == {8 * 50 * 3.0}
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("size", "times"), [(2000, 300), (100_000, 60)])
+def test_no_addition_is_lost_where_numpy_lets_threads_run(size, times):
+    one = nbgrad.ones(size)
+    for _ in range(8):
+        leaf = nbgrad.zeros(size, requires_grad=True)
+        in_threads(*[lambda leaf=leaf: [leaf.backward(one) for _ in range(times)]] * 4)
+        assert set(leaf.grad.tolist()) == {4.0 * times}
+
+
+@pytest.mark.usefixtures("hasty")
+def test_no_first_gradient_is_lost():
+    one = nbgrad.ones(50)
+    for _ in range(300):
+        leaf, gate = nbgrad.zeros(50, requires_grad=True), threading.Barrier(4)
+        in_threads(*[lambda leaf=leaf, gate=gate: (gate.wait(), leaf.backward(one))] * 4)
+        assert set(leaf.grad.tolist()) == {4.0}
 
 
 @pytest.mark.usefixtures("hasty")

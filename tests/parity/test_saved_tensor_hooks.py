@@ -220,9 +220,21 @@ def test_backward_uses_hooks_on_one_saved_tensor(torch, leaves):
     assert x.grad.tolist() == [1.0, 1.0] and w.grad.tolist() == [1.0, 2.0]
 
 
+def test_what_is_not_packed_beside_it_may_not_change(torch, leaves):
+    x, w = leaves
+    a, b = x.clone(), w.clone()
+    y = a * b
+    y.grad_fn._raw_saved_self.register_hooks(lambda t: t.clone(), lambda p: p)
+    a.zero_()
+    y.sum().backward(retain_graph=True)
+    assert w.grad.tolist() == [1.0, 2.0]
+    b.zero_()
+    raises(RuntimeError, "has been modified by an inplace operation", lambda: y.sum().backward())
+
+
 def test_where_hooks_on_one_saved_tensor_are_refused(torch, saved, leaves):
     x, w = leaves
-    same = lambda t: t  # noqa: E731
+    same = lambda t: t
     raw = (x * w).grad_fn._raw_saved_self
     raises(TypeError, "register_hooks(): incompatible function arguments", lambda: raw.register_hooks(3, 4))
     raises(RuntimeError, "A saved tensor pack hook is modifying its input in place", lambda: raw.register_hooks(lambda t: t.add_(1), same))
