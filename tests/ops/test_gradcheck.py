@@ -19,7 +19,7 @@ GradcheckError = nbgrad.autograd.gradcheck.__globals__["GradcheckError"]  # the 
 MANY = 40  # elements; larger samples take the fast way
 
 
-def is_right(check, name, sample):
+def is_right(check, name, sample, **settings):
     """Whether a check finds the gradients of one call right."""
     leaves = prepare(sample, our_tensor).leaves
 
@@ -33,7 +33,7 @@ def is_right(check, name, sample):
         wanted = [i for i, t in enumerate(results(leaves)) if isinstance(t, nbgrad.Tensor) and t.grad_fn is not None]
         if not wanted:
             pytest.skip("no output is differentiable")
-        return check(lambda *moved: tuple(results(moved)[i] for i in wanted), leaves, fast_mode=sum(t.numel() for t in leaves) > MANY)
+        return check(lambda *moved: tuple(results(moved)[i] for i in wanted), leaves, fast_mode=sum(t.numel() for t in leaves) > MANY, **settings)
 
 
 def can_be_checked(sample):
@@ -57,6 +57,14 @@ def test_gradcheck(name):
 @pytest.mark.parametrize("name", [n for n, sample in CHOSEN.items() if sample.second])
 def test_gradgradcheck(name):
     assert is_right(nbgrad.autograd.gradgradcheck, name, CHOSEN[name])
+
+
+REAL = [n for n, sample in CHOSEN.items() if not any(leaf.is_complex() for leaf in prepare(sample, our_tensor).leaves)]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_gradcheck_of_forward_mode(name):
+    assert is_right(nbgrad.autograd.gradcheck, name, CHOSEN[name], check_forward_ad=True, check_backward_ad=False)
 
 
 COMPLEX = {name: made for name, sample in CHOSEN.items() if (made := made_complex(sample)) is not None}
