@@ -118,6 +118,7 @@ class FunctionCall:
 
         Raises `RuntimeError` where the user's `jvp` returns what cannot be right.
         """
+        tangents = [t if isinstance(t, Tensor) else None for t in tangents]
         if self.ctx._node.materialize:
             tangents = [
                 wrap(np.zeros_like(a._array)) if t is None and a is not None and a._array.dtype.kind in "fc" else t

@@ -102,6 +102,8 @@ def at_edge(tensor, edge):
     """A tensor with the elements of this one, whose gradient goes over an edge."""
     out = wrap(tensor._array)
     out._requires_grad, out._cell = True, tensor._cell
+    if tensor._tangents is not None:
+        out._tangents = tensor._tangents
     if type(edge) is AccumulateGrad:
         out._accumulator = weakref.ref(edge)
     else:

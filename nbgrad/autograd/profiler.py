@@ -10,6 +10,7 @@ import time
 import warnings
 
 from .._engine import errors
+from .._engine.function import FunctionCall
 from .._engine.modes import Decorating, place_of_user, state
 from .._engine.observe import Layer, add_layer, remove_layer
 from .._engine.tensor import Tensor
@@ -237,6 +238,8 @@ class _Clock(Layer):
 
 def _operator_name(op):
     """An operator's name as PyTorch's profiler shows it."""
+    if isinstance(op, FunctionCall):
+        return op.name
     name = op if isinstance(op, str) else op.name
     return "aten::" + name.removeprefix("nn.functional.").replace(".", "_")
 

@@ -13,12 +13,13 @@ from nbgrad._engine.op import REGISTRY, Op
 
 from .harness import SAMPLES, find, flat, our_tensor, prepare
 from .samples import Sample
-from .test_derivatives import in_double
+from .test_complex import made_complex, of_torch
 
+GradcheckError = nbgrad.autograd.gradcheck.__globals__["GradcheckError"]  # the module has the name of the function
 MANY = 40  # elements; larger samples take the fast way
 
 
-def is_right(check, name, sample):
+def is_right(check, name, sample, **settings):
     """Whether a check finds the gradients of one call right."""
     leaves = prepare(sample, our_tensor).leaves
 
@@ -32,13 +33,19 @@ def is_right(check, name, sample):
         wanted = [i for i, t in enumerate(results(leaves)) if isinstance(t, nbgrad.Tensor) and t.grad_fn is not None]
         if not wanted:
             pytest.skip("no output is differentiable")
-        return check(lambda *moved: tuple(results(moved)[i] for i in wanted), leaves, fast_mode=sum(t.numel() for t in leaves) > MANY)
+        return check(lambda *moved: tuple(results(moved)[i] for i in wanted), leaves, fast_mode=sum(t.numel() for t in leaves) > MANY, **settings)
+
+
+def can_be_checked(sample):
+    """Whether all that requires a gradient is smooth and of double precision."""
+    leaves = prepare(sample, our_tensor).leaves
+    return sample.smooth and leaves and all(leaf.dtype in (nbgrad.float64, nbgrad.complex128) for leaf in leaves)
 
 
 CHOSEN = {}  # for each operator its first sample that can be checked
 for _name, _samples in sorted(SAMPLES.items()):
     for _sample in _samples:
-        if in_double(_name, _sample):
+        if can_be_checked(_sample):
             CHOSEN.setdefault(_name, _sample)
 
 
@@ -50,6 +57,28 @@ def test_gradcheck(name):
 @pytest.mark.parametrize("name", [n for n, sample in CHOSEN.items() if sample.second])
 def test_gradgradcheck(name):
     assert is_right(nbgrad.autograd.gradgradcheck, name, CHOSEN[name])
+
+
+REAL = [n for n, sample in CHOSEN.items() if not any(leaf.is_complex() for leaf in prepare(sample, our_tensor).leaves)]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_gradcheck_of_forward_mode(name):
+    assert is_right(nbgrad.autograd.gradcheck, name, CHOSEN[name], check_forward_ad=True, check_backward_ad=False)
+
+
+COMPLEX = {name: made for name, sample in CHOSEN.items() if (made := made_complex(sample)) is not None}
+UNIQUE_UP_TO_A_PHASE = {"svd", "linalg.svd"}  # PyTorch refuses all but what does not depend on it
+
+
+@pytest.mark.parametrize("name", sorted({*COMPLEX} - UNIQUE_UP_TO_A_PHASE))
+def test_gradcheck_of_complex_numbers(name):
+    if of_torch(name, COMPLEX[name]) is None:
+        return  # PyTorch refuses
+    try:
+        assert is_right(nbgrad.autograd.gradcheck, name, COMPLEX[name])
+    except NotImplementedError as error:
+        pytest.skip(str(error))
 
 
 STEPS = {"floor_divide", "heaviside"}  # constant wherever they have a gradient
@@ -73,5 +102,5 @@ def test_cholesky(check):
 def test_a_wrong_derivative_is_noticed(monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "find", lambda *_: lambda x: x * our_tensor(x.numpy(force=True), False))
     sample = Sample(np.array([0.5, 1.5]))
-    with pytest.raises(nbgrad.autograd.gradcheck.__globals__["GradcheckError"], match="Jacobian mismatch"):
+    with pytest.raises(GradcheckError, match="Jacobian mismatch"):
         is_right(nbgrad.autograd.gradcheck, "square", sample)

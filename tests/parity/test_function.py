@@ -737,6 +737,21 @@ def test_raw_saved_tensors(torch, x):
         y.grad_fn._raw_saved_tensors  # noqa: B018
 
 
+def test_profiles_have_its_name(torch, x):
+    with torch.autograd.profiler.profile() as profile:
+        exp_of(torch).apply(x).sum().backward()
+    assert {"Exp", "ExpBackward"} <= {event.name.rpartition(": ")[2] for event in profile.function_events}
+
+
+def test_inference_mode(torch, x):
+    with torch.inference_mode():
+        y, same = exp_of(torch).apply(x), make(torch, lambda ctx, x: x).apply(x)
+        z = torch.ones(3)
+    assert y.is_inference() and not y.requires_grad and not same.is_inference() and not same.requires_grad
+    with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward."):
+        make(torch, lambda ctx, x, z: (ctx.save_for_backward(z), x * z)[1]).apply(x, z)
+
+
 def test_graphs_are_freed_by_counting():
     gc.collect()
     gc.disable()

@@ -183,3 +183,30 @@ def test_gradients_by_cotangents_of_gradients(torch, kink):
     (g,) = torch.autograd.grad(y, x, cotangent, create_graph=True)
     (h,) = torch.autograd.grad(g.sum(), cotangent, create_graph=True)
     assert h.tolist() == [1, 0]
+
+
+@pytest.fixture
+def z(torch):
+    return torch.tensor([1 + 2j, -0.5 + 1j, 2 - 1j], dtype=torch.complex128, requires_grad=True)
+
+
+def test_complex_numbers(torch, cases, fast, z):
+    x = cases.x
+    square = cases.function(lambda a: a * a, lambda ctx, g: g * 2 * ctx.saved_tensors[0].conj())
+    modulus = cases.function(lambda a: a.abs(), lambda ctx, g: g * ctx.saved_tensors[0].sgn())
+    turned = cases.function(lambda a: a * (1 + 2j), lambda ctx, g: (g * (1 - 2j)).real)
+    for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
+        assert check(square, z, fast_mode=fast)
+        assert check(turned, x, fast_mode=fast)
+        assert check(lambda a, b: (a * b, a.abs() * b), (z, x), fast_mode=fast)
+    assert torch.autograd.gradcheck(modulus, z, fast_mode=fast)
+
+
+def test_wrong_gradients_of_complex_numbers(torch, cases, fast, z):
+    without_conj = cases.function(lambda a: a * a, lambda ctx, g: g * 2 * ctx.saved_tensors[0])
+    with pytest.raises(RuntimeError, match="While considering the imaginary part of complex outputs only, Jacobian mismatch for output 0 with respect"):
+        torch.autograd.gradcheck(without_conj, z, fast_mode=fast)
+    assert torch.autograd.gradcheck(without_conj, z, fast_mode=fast, raise_exception=False) is False
+    complex_gradient = cases.function(lambda a: a * (1 + 2j), lambda ctx, g: g * (1 - 2j))
+    with pytest.raises(RuntimeError, match=r"input_is_complex == grad_is_complex\) to be true, but got false"):
+        torch.autograd.gradcheck(complex_gradient, cases.x, fast_mode=fast)
