@@ -164,6 +164,37 @@ def test_in_place_twins_move_the_same_tangents(name, sample):
             np.testing.assert_allclose(numbers(unpack(changed).tangent), expected[0][1], rtol=1e-12, atol=1e-12)
 
 
+def in_complex(sample):
+    """The same call with complex numbers in the place of floats."""
+    return sample.but(args=tuple(_complexified(a) for a in sample.args))
+
+
+def _complexified(x):
+    if isinstance(x, np.ndarray) and x.dtype == np.float64:
+        return np.asarray(x + 0.5j * x.ravel()[::-1].reshape(x.shape))
+    return type(x)(map(_complexified, x)) if type(x) in (list, tuple) else x
+
+
+@pytest.mark.parametrize(("name", "sample"), cases(lambda name, sample: sample.smooth and sample.parity and in_double(name, sample)))
+def test_tangents_of_complex_numbers(name, sample):
+    torch = pytest.importorskip("torch")
+    sample = in_complex(sample)
+    try:
+        *theirs, _, expected = both_ways(torch, name, sample)
+    except (RuntimeError, TypeError, ValueError, AssertionError):
+        return  # PyTorch takes no complex numbers here
+    try:
+        forward, backward, tolerance, out = both_ways(nbgrad, name, sample)
+    except NotImplementedError as error:
+        assert str(error).startswith("nbgrad does not support")
+        return
+    assert forward == pytest.approx(backward, rel=tolerance, abs=1e-9, nan_ok=True)
+    if theirs[0] == pytest.approx(theirs[1], rel=tolerance, abs=1e-9):  # where its own modes agree
+        for (_, tangent), (_, their_tangent) in zip(out, expected):
+            if their_tangent is not None:
+                np.testing.assert_allclose(tangent, their_tangent, rtol=max(tolerance, 1e-9), atol=1e-9)
+
+
 def test_a_wrong_tangent_is_noticed(monkeypatch):
     from .samples import Sample
 
