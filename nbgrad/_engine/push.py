@@ -13,7 +13,7 @@ from .backward import fit_tensor, grad
 from .dtypes import of_array
 from .modes import state
 from .op import ELEMENTWISE, LINEAR, MULTILINEAR, REDUCTION, run
-from .plan import named_by, shape_of
+from .plan import conjugate, named_by, shape_of
 from .tensor import Tensor, wrap
 
 
@@ -26,8 +26,8 @@ def push(op, args, tangents, result) -> list:
     if not op.vjp or all(t is None for t, p in zip(tangents, op.params) if p in op.differentiable):
         return [None] * len(results)
     rule = LINEAR if op.view else op.jvp or (ELEMENTWISE if op.ufunc is not None else None)
-    if rule in (ELEMENTWISE, REDUCTION) and any(isinstance(t, Tensor) and t._array.dtype.kind == "c" for t in (*args, *results)):
-        rule = None  # the derivative backward is not that forward where numbers are complex
+    if rule in (ELEMENTWISE, REDUCTION) and any(map(_is_complex, (*args, *results))) and not (op.analytic and all(map(_is_complex, results))):
+        rule = None  # then the formula is not that of the derivative forward
     if rule is LINEAR:
         found = _linear(op, args, tangents)
     elif rule is MULTILINEAR:
@@ -84,6 +84,10 @@ def room_for(array, tangent):
 def batches_of(array):
     """The levels of `vmap` for which an array holds one value per example."""
     return frozenset(getattr(array.shape, "levels", ()))
+
+
+def _is_complex(x):
+    return isinstance(x, Tensor) and x._array.dtype.kind == "c"
 
 
 def _zeros(a):
@@ -165,8 +169,12 @@ def _explicit(op, args, tangents, results):
 
 
 def _derived(op, args, tangents, results):
-    """The transpose of the derivative backward: the gradient, by a stand-in for `grad`, of what the formulas give, with the tangents as cotangents."""
+    """The transpose of the derivative backward: the gradient, by a stand-in for `grad`, of what the formulas give, with the tangents as cotangents.
+
+    For complex results of analytic operators the formulas lack a conjugation on both sides (plan.py), and so does this.
+    """
     mode = state.mode
+    conjugated = op.analytic and any(map(_is_complex, results))
     further = mode.grad and _require_grad((args, tangents))
     before = mode.grad
     mode.grad = True
@@ -181,13 +189,15 @@ def _derived(op, args, tangents, results):
                     continue
                 if g._requires_grad:
                     gradients.append(fit_tensor(g, a._array.shape, a._array.dtype))
-                    cotangents.append(t if t._array.dtype == a._array.dtype else t.to(a.dtype))
+                    t = t if t._array.dtype == a._array.dtype else t.to(a.dtype)
+                    cotangents.append(conjugate(t) if conjugated else t)
                 elif g._array.any():
                     raise errors.unsupported(f"forward mode through {op.name}", "use reverse mode")
             if not gradients:
                 return [None] * len(results)
             wanted = [s for s in stand_ins if s is not None]
-            found = iter(grad(gradients, wanted, cotangents, create_graph=further, allow_unused=True))
+            found = grad(gradients, wanted, cotangents, create_graph=further, allow_unused=True)
+            found = map(conjugate, found) if conjugated else iter(found)
             return [None if s is None else next(found) for s in stand_ins]
     finally:
         mode.grad = before

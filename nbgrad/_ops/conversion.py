@@ -117,8 +117,8 @@ def bfloat16(self, memory_format=None):
 Tensor.bfloat16 = bfloat16
 
 
-@composite(namespace=())
-def type(self, dtype=None, non_blocking=False):
+@composite("type", namespace=())
+def type_(self, dtype=None, non_blocking=False):
     """Convert to `dtype`; without one, name the tensor's type as in "torch.FloatTensor"."""
     if dtype is None:
         return f"torch.{self.dtype.tensor_name}Tensor"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
 import numpy as np
@@ -36,7 +35,10 @@ def with_tangents(torch):
         primal = torch.from_numpy(np.array(array, order="C"))
         if not wanted:
             return primal
-        tangent = torch.from_numpy(np.asarray(random.uniform(-1, 1, array.shape)).astype(array.dtype))
+        tangent = np.asarray(random.uniform(-1, 1, array.shape))
+        if array.dtype.kind == "c":
+            tangent = tangent + 1j * random.uniform(-1, 1, array.shape)
+        tangent = torch.from_numpy(np.asarray(tangent).astype(array.dtype))
         return torch.autograd.forward_ad.make_dual(primal, tangent)
 
     return make
@@ -63,6 +65,17 @@ def pushed(torch, name, sample):
         return [numbers(unpack(x).tangent) for x in leaves], [(numbers(p), None if t is None else numbers(t)) for p, t in pairs]
 
 
+def cotangent(value, seed):
+    """Random numbers of the shape and type of a result."""
+    real, imaginary = cotangents([value.shape], 7 + 2 * seed), cotangents([value.shape], 8 + 2 * seed)
+    return np.asarray(real[0] + 1j * imaginary[0] if value.dtype.kind == "c" else real[0]).astype(value.dtype)
+
+
+def precision_of(kind):
+    """The relative tolerance for numbers of a type."""
+    return {2: 3e-3, 4: 3e-6}.get(kind.itemsize // (1 + (kind.kind == "c")), 1e-9)
+
+
 def both_ways(torch, name, sample):
     """<u, J t> by forward mode and <t, J' u> by reverse mode, a relative tolerance, and what forward mode gave."""
     leaves, results = call(torch, name, sample, leaf(torch))
@@ -71,11 +84,11 @@ def both_ways(torch, name, sample):
     assert [i for i, (_, t) in enumerate(out) if t is not None] == recorded
     if not recorded:
         return 0.0, 0.0, 0.0, out
-    weights = [np.asarray(w).astype(numbers(results[i]).dtype) for i, w in zip(recorded, cotangents([tuple(results[i].shape) for i in recorded]))]
+    weights = [cotangent(numbers(results[i]), i) for i in recorded]
     grads = torch.autograd.grad([results[i] for i in recorded], leaves, [torch.from_numpy(w) for w in weights], allow_unused=True)
     backward = sum(float(np.vdot(numbers(g), t).real) for g, t in zip(grads, tangents_in) if g is not None)
     forward = sum(float(np.vdot(w, out[i][1]).real) for w, i in zip(weights, recorded))
-    return forward, backward, {2: 2e-3, 4: 2e-6}.get(weights[0].dtype.itemsize, 1e-9), out
+    return forward, backward, max(precision_of(w.dtype) for w in weights), out
 
 
 def contradicts_itself(torch, name, sample):
@@ -86,7 +99,7 @@ def contradicts_itself(torch, name, sample):
 
 def in_double(name, sample):
     made = prepare(sample, leaf(nbgrad)).leaves
-    return bool(made) and all(x.dtype is nbgrad.float64 for x in made)
+    return bool(made) and all(x.dtype in (nbgrad.float64, nbgrad.complex128) for x in made)
 
 
 @pytest.mark.parametrize(("name", "sample"), cases(in_double))
@@ -116,7 +129,7 @@ def test_tangents_are_those_of_torch(name, sample):
     for (value, tangent), (their_value, their_tangent) in zip(got, expected):
         assert (tangent is None) == (their_tangent is None)
         if tangent is not None:
-            tolerance = sample.tolerance or {2: 3e-3, 4: 3e-6}.get(tangent.dtype.itemsize, 1e-9)
+            tolerance = sample.tolerance or precision_of(tangent.dtype)
             assert tangent.dtype == their_tangent.dtype
             if not np.allclose(tangent, their_tangent, rtol=tolerance, atol=tolerance, equal_nan=True) and contradicts_itself(torch, name, sample):
                 assert name in DISAGREE
@@ -151,11 +164,40 @@ def test_in_place_twins_move_the_same_tangents(name, sample):
             np.testing.assert_allclose(numbers(unpack(changed).tangent), expected[0][1], rtol=1e-12, atol=1e-12)
 
 
+def in_complex(sample):
+    """The same call with complex numbers in the place of floats."""
+    return sample.but(args=tuple(_complexified(a) for a in sample.args))
+
+
+def _complexified(x):
+    if isinstance(x, np.ndarray) and x.dtype == np.float64:
+        return np.asarray(x + 0.5j * x.ravel()[::-1].reshape(x.shape))
+    return type(x)(map(_complexified, x)) if type(x) in (list, tuple) else x
+
+
+@pytest.mark.parametrize(("name", "sample"), cases(lambda name, sample: sample.smooth and sample.parity and in_double(name, sample)))
+def test_tangents_of_complex_numbers(name, sample):
+    torch = pytest.importorskip("torch")
+    sample = in_complex(sample)
+    try:
+        *theirs, _, expected = both_ways(torch, name, sample)
+    except (RuntimeError, TypeError, ValueError, AssertionError):
+        return  # PyTorch takes no complex numbers here
+    try:
+        forward, backward, tolerance, out = both_ways(nbgrad, name, sample)
+    except NotImplementedError as error:
+        assert str(error).startswith("nbgrad does not support")
+        return
+    assert forward == pytest.approx(backward, rel=tolerance, abs=1e-9, nan_ok=True)
+    if theirs[0] == pytest.approx(theirs[1], rel=tolerance, abs=1e-9):  # where its own modes agree
+        for (_, tangent), (_, their_tangent) in zip(out, expected):
+            if their_tangent is not None:
+                np.testing.assert_allclose(tangent, their_tangent, rtol=max(tolerance, 1e-9), atol=1e-9)
+
+
 def test_a_wrong_tangent_is_noticed(monkeypatch):
     from .samples import Sample
 
     monkeypatch.setitem(nbgrad._engine.op.REGISTRY["square"].vjp, "self", lambda grad, self: grad * self * 3)
-    monkeypatch.setattr(sys.modules[__name__], "cotangents", lambda shapes: [np.ones(s) for s in shapes])
-    nbgrad._engine.op.REGISTRY["square"].plans.clear()
     with pytest.raises(AssertionError):
         test_tangents_are_those_of_torch("square", Sample(np.array([0.5, 1.5])))
