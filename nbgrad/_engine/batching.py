@@ -32,9 +32,10 @@ class VmapLayer(Layer):
 
     def __init__(self, level, size, randomness):
         self.level, self.size, self.randomness = level, size, randomness
+        self.paused = False  # while the `vmap` of a custom Function runs, which works on whole batches
 
     def op(self, op, args, result, node, place, in_place=False):
-        if node is not None:
+        if node is not None and not self.paused:
             if node.arity > 1:
                 node.shape = alike(node.shape, self.level)
             node.plan = PlanInVmap(node.plan, self.level, self.size)
@@ -69,7 +70,7 @@ def vmapping(level, size, randomness="error"):
 
 def running():
     """The layers of the `vmap`s that run on this thread, innermost first."""
-    found = [layer for layer in layers_of(state.mode.observer) if type(layer) is VmapLayer]
+    found = [layer for layer in layers_of(state.mode.observer) if type(layer) is VmapLayer and not layer.paused]
     return sorted(found, key=lambda layer: layer.level, reverse=True)
 
 
@@ -80,7 +81,7 @@ def vmap_runs() -> bool:
 
 def is_running(level):
     """Whether the `vmap` of this level runs on this thread."""
-    return any(type(layer) is VmapLayer and layer.level == level for layer in layers_of(state.mode.observer))
+    return any(type(layer) is VmapLayer and layer.level == level and not layer.paused for layer in layers_of(state.mode.observer))
 
 
 class PlanInVmap:

@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from .function_node import FunctionNode, FunctionPlan, SavedByUser
+from .function_vmap import under_vmap
 from .modes import place_of_caller, state
 from .node import STALE, Node, gradient_edge, next_sequence
 from .observe import Observer
@@ -177,6 +178,10 @@ class _Inside(Observer):
 def call(function, args, place):
     """Run a Function's forward on these arguments and record it; returns what forward returned, as tensors with a history."""
     mode = state.mode
+    if mode.observer is not None:
+        mapped = under_vmap(function, Function, args)
+        if mapped is not None:
+            return mapped[0]
     inputs = [a for a in args if isinstance(a, Tensor)]
     recorded = mode.grad and any(a._requires_grad for a in inputs)
     node = _new_node(function, args, inputs if recorded else (), place)

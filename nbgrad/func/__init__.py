@@ -1,4 +1,4 @@
-"""PyTorch's `torch.func`: transforms of functions into their derivatives and over batches, which may be nested in any order."""
+"""PyTorch's `torch.func`: transforms of functions, which may be nested in any order, and modules as functions of their parameters."""
 
 from ._forward import hessian, jacfwd, jvp, linearize
 from ._functional_call import functional_call, stack_module_state
