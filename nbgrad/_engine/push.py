@@ -10,6 +10,7 @@ import numpy as np
 
 from . import errors, observe
 from .backward import fit_tensor, grad
+from .batched import batched_like
 from .dtypes import of_array
 from .modes import state
 from .op import ELEMENTWISE, LINEAR, MULTILINEAR, REDUCTION, run
@@ -78,7 +79,8 @@ def laid_as(tangent, array):
 
 def room_for(array, tangent):
     """Zeros that lie as an array does, into which a tangent can be written."""
-    return np.zeros_like(array, tangent.dtype)
+    room = np.zeros_like(array, tangent.dtype)
+    return room if type(tangent) is np.ndarray else batched_like(room, tangent).copy("K")
 
 
 def batches_of(array):
