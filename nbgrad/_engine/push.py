@@ -11,6 +11,7 @@ import numpy as np
 from . import errors, observe
 from .backward import fit_tensor, grad
 from .dtypes import of_array
+from .inplace import run_in_place
 from .modes import state
 from .op import ELEMENTWISE, LINEAR, MULTILINEAR, REDUCTION, run
 from .plan import conjugate, named_by, shape_of
@@ -110,6 +111,8 @@ def _filled(a, tangent):
 
 def _linear(op, args, tangents):
     moved = [_filled(a, t) if p in op.differentiable else a for p, a, t in zip(op.params, args, tangents)]
+    if op.mutates:
+        return run_in_place(op, (moved[0].clone(), *moved[1:]), state.mode.place)
     return run(op, tuple(moved), state.mode.place)
 
 
