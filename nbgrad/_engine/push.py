@@ -10,6 +10,7 @@ import numpy as np
 
 from . import errors, observe
 from .backward import fit_tensor, grad
+from .batched import batched_like
 from .dtypes import of_array
 from .inplace import run_in_place
 from .modes import state
@@ -77,9 +78,9 @@ def laid_as(tangent, array):
     return wrap(room_for(array, tangent._array)).copy_(tangent)
 
 
-def room_for(array, tangent):
-    """Zeros that lie as an array does, into which a tangent can be written."""
-    return np.zeros_like(array, tangent.dtype)
+def room_for(array, tangent, *others):
+    """Zeros that lie as an array does, of the type of a tangent, into which it and others can be written."""
+    return batched_like(np.zeros_like(array, tangent.dtype), tangent, *others).copy()
 
 
 def batches_of(array):
@@ -112,7 +113,8 @@ def _filled(a, tangent):
 def _linear(op, args, tangents):
     moved = [_filled(a, t) if p in op.differentiable else a for p, a, t in zip(op.params, args, tangents)]
     if op.mutates:
-        return run_in_place(op, (moved[0].clone(), *moved[1:]), state.mode.place)
+        room = wrap(room_for(moved[0]._array, *(t._array for t in moved if isinstance(t, Tensor)))).copy_(moved[0])
+        return run_in_place(op, (room, *moved[1:]), state.mode.place)
     return run(op, tuple(moved), state.mode.place)
 
 
