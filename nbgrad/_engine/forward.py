@@ -148,7 +148,7 @@ class DualLevel(observe.Layer):
         own = None if tensor._tangents is None else tensor._tangents.get(self)
         base = tensor._base
         if own is not None and (new is None or batches_of(own._array).issuperset(batches_of(new._array)) or base is not None):
-            own.zero_() if new is None else own.copy_(new)
+            own[...] = 0.0 if new is None else new  # not `copy_`: it takes no expanded memory
             return
         if base is None:
             if new is not None:

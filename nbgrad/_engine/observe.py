@@ -157,23 +157,40 @@ def layers_of(observer):
         observer = observer.below
 
 
+def put_observer(observer):
+    """Let an observer stand at the bottom of this thread's pile, below all layers; gives the one that stood there."""
+    holder, name = _bottom()
+    before = getattr(holder, name)
+    setattr(holder, name, observer)
+    return before
+
+
+def take_observer(observer, before):
+    """Put `before` back where `observer` stands; if that stands there no longer, nothing changes."""
+    holder, name = _bottom()
+    if getattr(holder, name) is observer:
+        setattr(holder, name, before)
+
+
+def _bottom():
+    """What holds the lowest of this thread's pile, and in which attribute."""
+    lowest = None
+    for lowest in layers_of(state.mode.observer):
+        pass
+    return (state.mode, "observer") if lowest is None else (lowest, "below")
+
+
 @contextlib.contextmanager
 def observing(observer):
     """Send this thread's events to `observer` inside the block; the one installed before hears nothing meanwhile.
 
     Layers stay where they are, and the observer hears through them.
     """
-    mode = state.mode
-    lowest = None
-    for lowest in layers_of(mode.observer):
-        pass
-    holder, name = (mode, "observer") if lowest is None else (lowest, "below")
-    before = getattr(holder, name)
-    setattr(holder, name, observer)
+    before = put_observer(observer)
     try:
         yield observer
     finally:
-        setattr(holder, name, before)
+        take_observer(observer, before)
 
 
 # Observers that stay while other cells run, such as open views: each hears of the backward passes, on any thread, for which its `wants(roots)` is

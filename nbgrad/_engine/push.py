@@ -12,6 +12,7 @@ from . import errors, observe
 from .backward import fit_tensor, grad
 from .batched import batched_like
 from .dtypes import of_array
+from .inplace import run_in_place
 from .modes import state
 from .op import ELEMENTWISE, LINEAR, MULTILINEAR, REDUCTION, run
 from .plan import conjugate, named_by, shape_of
@@ -77,10 +78,10 @@ def laid_as(tangent, array):
     return wrap(room_for(array, tangent._array)).copy_(tangent)
 
 
-def room_for(array, tangent):
-    """Zeros that lie as an array does, into which a tangent can be written."""
+def room_for(array, tangent, *others):
+    """Zeros that lie as an array does, of the type of a tangent, into which it and others can be written."""
     room = np.zeros_like(array, tangent.dtype)
-    return room if type(tangent) is np.ndarray else batched_like(room, tangent).copy("K")
+    return room if all(type(t) is np.ndarray for t in (tangent, *others)) else batched_like(room, tangent, *others).copy("K")
 
 
 def batches_of(array):
@@ -112,6 +113,9 @@ def _filled(a, tangent):
 
 def _linear(op, args, tangents):
     moved = [_filled(a, t) if p in op.differentiable else a for p, a, t in zip(op.params, args, tangents)]
+    if op.mutates:
+        room = wrap(room_for(moved[0]._array, *(t._array for t in moved if isinstance(t, Tensor)))).copy_(moved[0])
+        return run_in_place(op, (room, *moved[1:]), state.mode.place)
     return run(op, tuple(moved), state.mode.place)
 
 

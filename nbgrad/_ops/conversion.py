@@ -158,7 +158,7 @@ Tensor.cuda = _cuda
 
 @primitive(
     "copy_", vjp={"self": lambda grad: _nothing(grad), "other": lambda grad: grad}, mutates=True, expanded=True, namespace=(),
-    node="CopyBackwards",
+    node="CopyBackwards", jvp=LINEAR,
 )  # fmt: skip
 def copy_(self, other, non_blocking=False):
     """Overwrite the elements with those of `other`, broadcast and converted; returns the tensor."""
@@ -224,13 +224,13 @@ def fill(self, value):
     return out
 
 
-@primitive("fill_", vjp=_fill_formulas(), node=_fill_node(2), mutates=True, expanded=True, namespace=("",))
+@primitive("fill_", vjp=_fill_formulas(), node=_fill_node(2), mutates=True, expanded=True, namespace=("",), jvp=LINEAR)
 def fill_(self, value):
     """Set every element to `value`, a number or a 0-dim tensor; returns the tensor."""
     self[...] = _filled_value(self, value)
 
 
-@primitive("zero_", vjp={"self": lambda grad: _nothing(grad)}, mutates=True, expanded=True, namespace=("",), node="ZeroBackward0")
+@primitive("zero_", vjp={"self": lambda grad: _nothing(grad)}, mutates=True, expanded=True, namespace=("",), node="ZeroBackward0", jvp=LINEAR)
 def zero_(self):
     """Set every element to zero; returns the tensor."""
     self[...] = 0

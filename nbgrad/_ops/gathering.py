@@ -393,7 +393,7 @@ def _put_cleared(grad, index, accumulate):
 
 @primitive(
     vjp={"self": _put_cleared, "source": lambda grad, index, source_shape: take(grad, index).reshape(source_shape)},
-    tensors=("self", "index", "source"), namespace=("",), in_place=True,
+    tensors=("self", "index", "source"), namespace=("",), in_place=True, jvp=LINEAR,
 )  # fmt: skip
 def put(self, index, source, accumulate=False):
     """Copy a tensor with elements set (or added to) by their number in the flattened tensor."""

@@ -290,7 +290,7 @@ def _set_node(self, steps, indices, value):
         "self": lambda grad, steps, indices: _cleared(grad, steps, indices),
         "value": lambda grad, steps, indices: _taken(grad, steps, indices),
     },
-    mutates=True, expanded=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"),
+    mutates=True, expanded=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"), jvp=LINEAR,
 )  # fmt: skip
 def _setitem_(self, steps, indices, value):
     """Overwrite the elements that an index says."""
@@ -421,7 +421,7 @@ def _arrays_of(indices):
         "self": lambda grad, indices, accumulate: grad if accumulate else _cleared(grad, (), indices),
         "values": lambda grad, indices: index(grad, indices),
     },
-    method=False, namespace=(), in_place=True, expanded=True, node="IndexPutBackward0",
+    method=False, namespace=(), in_place=True, expanded=True, node="IndexPutBackward0", jvp=LINEAR,
 )  # fmt: skip
 def _index_put(self, indices, values, accumulate):
     """Copy with elements overwritten, or added to, at these indices."""

@@ -70,7 +70,7 @@ def _masked_select_backward(self, shape, mask):
         "self": lambda grad, mask: masked_fill(grad, mask, 0),
         "source": lambda grad, mask, source_shape: _masked_source_backward(grad, source_shape, mask),
     },
-    tensors=("self", "mask", "source"), in_place=True,
+    tensors=("self", "mask", "source"), in_place=True, jvp=LINEAR,
 )  # fmt: skip
 def masked_scatter(self, mask, source):
     """Copy a tensor with the elements where `mask` is true replaced, in turn, by those of `source`."""

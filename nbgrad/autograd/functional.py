@@ -177,7 +177,7 @@ def _by_columns(func, inputs, create_graph, strict, vectorize):
         finally:
             level.close()
 
-    columns = [_rows_of(lambda tangent, k=k: push(k, tangent), _basis_of(x), x._array.shape) for k, x in enumerate(inputs)]
+    columns = [_rows_of(lambda tangent, k=k: push(k, tangent), _basis_of(x), x._array.shape, forward=True) for k, x in enumerate(inputs)]
     rows = []
     for parts in zip(*columns):  # of one output, by input; the input's dimensions come first
         turned = [_turned(part, x._array.ndim) for part, x in zip(parts, inputs)]

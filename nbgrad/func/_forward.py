@@ -102,7 +102,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
                 kept[:] = [output, *aux]
                 return pushed
 
-            columns.append(rows_of(column, basis_of(x), x._array.shape))
+            columns.append(rows_of(column, basis_of(x), x._array.shape, randomness=randomness, forward=True))
         outputs, out_shape = tree_flatten(kept[0])
         by_input = [tree_flatten(c)[0] for c in columns]
         jacobians = []

@@ -80,6 +80,16 @@ def parse(line: str) -> Options:
     )  # fmt: skip
 
 
+OPEN_VIEWS = 64  # at most so many stay live at once
+
+
+def _identity(shell, info):
+    """What tells a cell from others: the id that the notebook gives it, else its text."""
+    kernel = getattr(shell, "kernel", None)
+    parent = kernel.get_parent() if kernel is not None else {}
+    return getattr(info, "cell_id", None) or parent.get("metadata", {}).get("cellId") or info.raw_cell
+
+
 class MagicState:
     """What the extension keeps for one shell."""
 
@@ -88,7 +98,8 @@ class MagicState:
         self.depth = 0  # run_cell nests: %%capture, %%time, widgets
         self.recording = None
         self.every_cell = None  # Options while `%autograd on`
-        self.sources = []  # of open views
+        self.views = {}  # what tells cells apart -> [(source, view)], the open views of each; the oldest cell first
+        self.cell = None  # what tells the running cell from others
         self.raw_cell = [""]
 
     # ---- around every cell
@@ -96,6 +107,10 @@ class MagicState:
     def pre_run_cell(self, info):
         """Count the cell in; under `%autograd on` begin recording it."""
         self.depth += 1
+        if self.depth == 1:
+            self.cell = _identity(self.shell, info)
+            with told("close the views of this cell's last run"):
+                self.close_views(self.cell)
         self.raw_cell = [*self.raw_cell[: self.depth], info.raw_cell or ""]
         if self.every_cell is not None and self.recording is None and not MAGIC.match(self.raw_cell[-1].lstrip()):
             self.recording = Recording(self.every_cell, info.raw_cell or "", None, self.depth)
@@ -114,13 +129,24 @@ class MagicState:
         self.depth = max(self.depth - 1, 0)
         if self.depth == 0:
             with told("bring the open views up to date"):
-                for source in list(self.sources):
+                for source, _ in self.open_views():
                     source.refresh(at_once=True)
 
-    def remember(self, source):
-        """Keep the source of an open view in step with the cells that follow."""
-        self.sources.append(source)
-        del self.sources[:-16]
+    def open_views(self):
+        """All open views, as pairs of source and view."""
+        return [pair for pairs in self.views.values() for pair in pairs]
+
+    def remember(self, source, view):
+        """Keep an open view in step with the cells that follow, until its cell runs again or many more were opened."""
+        self.views.setdefault(self.cell, []).append((source, view))
+        while len(self.open_views()) > OPEN_VIEWS and len(self.views) > 1:
+            self.close_views(next(iter(self.views)))
+
+    def close_views(self, cell):
+        """Let go of what a cell has shown; the pictures stay."""
+        for source, view in self.views.pop(cell, ()):
+            source.close()
+            view.close()
 
     # ---- beginnings
 
@@ -251,8 +277,8 @@ def unload(shell) -> None:
         return
     if _state.recording is not None:
         _state.recording.stop()
-    for source in _state.sources:
-        source.close()
+    for cell in list(_state.views):
+        _state.close_views(cell)
     with contextlib.suppress(ValueError):
         shell.input_transformers_cleanup.remove(transform)
     for kind, name in (("line", "autograd"), ("cell", "autograd"), ("line", "_autograd_begin"), ("line", "nbgrad_torch")):

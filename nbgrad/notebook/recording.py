@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from .._engine.modes import state
+from .._engine.observe import put_observer, take_observer
 from ..graph.capture import Recorder
 from ..graph.drawing import KINDS, Drawing
 from ..graph.records import Graph
@@ -47,13 +47,11 @@ class Recording:
     def __init__(self, options: Options, source: str, cell: str | None, depth: int = 0):
         self.options, self.source, self.cell, self.depth = options, source, cell, depth
         self.recorder = Recorder()
-        self._before = state.mode.observer
-        state.mode.observer = self.recorder
+        self._before = put_observer(self.recorder)
 
     def stop(self) -> None:
         """Hear no more."""
-        if state.mode.observer is self.recorder:
-            state.mode.observer = self._before
+        take_observer(self.recorder, self._before)
 
     def graph(self, namespace) -> Graph:
         """The record, with the names of this namespace."""
@@ -61,7 +59,7 @@ class Recording:
 
 
 def show(recording: Recording, namespace, remember) -> Graph | None:
-    """Make the record of a finished recording, save and display it as its options say; `remember` is told of a live view's source.
+    """Make the record of a finished recording, save and display it as its options say; `remember` is told of a live view and its source.
 
     Returns the record, or None where nothing was computed.
     """
@@ -83,8 +81,17 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
             print(f"%%autograd --save {path}: not written, {error.strerror or error}")
     text, page = drawing.to_text(), drawing.to_page()  # before display, which would swallow a fault
     if not (options.widget and _show_view(drawing, recording, remember, text, page)):
-        display(drawing)
+        display(*({"text/plain": text},) if _is_terminal() else (drawing,), raw=_is_terminal())
     return graph
+
+
+def _is_terminal():
+    """Whether plain text is all that is shown here: IPython would keep pictures that nobody sees."""
+    from IPython import get_ipython
+    from IPython.core.displaypub import DisplayPublisher
+
+    shell = get_ipython()
+    return getattr(shell, "kernel", None) is None and type(shell.display_pub) is DisplayPublisher and not shell.mime_renderers
 
 
 def _show_view(drawing, recording, remember, text, page):
@@ -105,7 +112,7 @@ def _show_view(drawing, recording, remember, text, page):
         say(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})")
         return False
     source.attach(view)
-    remember(source)
+    remember(source, view)
     return True
 
 

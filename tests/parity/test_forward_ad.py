@@ -348,6 +348,35 @@ def test_both_modes_together(program):
     compare(program)
 
 
+def custom_functions(torch):
+    class Exp(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            result = x.exp()
+            ctx.save_for_backward(result)
+            ctx.save_for_forward(result)
+            return result
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * ctx.saved_tensors[0]
+
+        @staticmethod
+        def jvp(ctx, tangent):
+            return tangent * ctx.saved_tensors[0]
+
+    fw = torch.autograd.forward_ad
+    with fw.dual_level():
+        d = fw.make_dual(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0])).requires_grad_()
+        y = Exp.apply(d * 2)
+        (g,) = torch.autograd.grad(y.sum(), d)
+        return fw.unpack_dual(y).tangent.detach(), tuple(fw.unpack_dual(g))
+
+
+def test_custom_functions_move_tangents_both_ways():
+    compare(custom_functions)
+
+
 # ---- what it costs others
 
 
