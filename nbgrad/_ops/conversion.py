@@ -16,7 +16,7 @@ from .creation import check_options
 def detach(self):
     """Give the same memory as a leaf without history; backward still notices changes made through it."""
     if not isinstance(self, Tensor):
-        raise TypeError(f"detach(): argument 'input' (position 1) must be Tensor, not {type(self).__name__}")
+        raise TypeError(f"detach(): argument 'input' (position 1) must be Tensor, not {self.__class__.__name__}")
     out = alias(self)
     observer = state.mode.observer
     if observer is not None:

@@ -122,6 +122,8 @@ def as_strided(self, size, stride, storage_offset=None):
     """
     size, stride = tuple(size), tuple(stride)
     offset = _storage_offset(self)
+    if type(self._array) is not np.ndarray:
+        raise errors.unsupported("as_strided under vmap", "take slices")
     if storage_offset is not None:
         raise errors.unsupported("as_strided with a storage_offset", "take as_strided of the base, or of a slice of it")
     window = Window(self._array, _checked_window(self, size, stride, offset))

@@ -91,7 +91,7 @@ def _is_terminal():
     from IPython.core.displaypub import DisplayPublisher
 
     shell = get_ipython()
-    return getattr(shell, "kernel", None) is None and type(shell.display_pub) is DisplayPublisher and not shell.mime_renderers
+    return getattr(shell, "kernel", None) is None and type(shell.display_pub) is DisplayPublisher and not getattr(shell, "mime_renderers", None)
 
 
 def _show_view(drawing, recording, remember, text, page):
