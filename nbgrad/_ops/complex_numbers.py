@@ -38,7 +38,7 @@ def _conj(self):
 @primitive(vjp={"self": lambda grad: grad.conj()}, analytic=False, in_place=True)
 def conj_physical(self):
     """Conjugate complex numbers, in new memory; real ones stay as they are."""
-    return np.conj(self)
+    return np.conj(self) if self.dtype.kind == "c" else self.copy()
 
 
 @facade()
