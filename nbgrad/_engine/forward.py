@@ -112,7 +112,9 @@ class DualLevel(observe.Layer):
             return
         with self.beneath(), _at(node.place if place is None else place):
             found = push(op, args, tangents, result) if isinstance(op, Op) else op.jvp(tangents)  # the other: a call of a custom Function
-            if in_place:
+            if in_place and op.view:  # the tensor itself has got another shape
+                self.give(result, found[0])
+            elif in_place:
                 self._change(result, found[0])
         if not in_place:
             for tensor, tangent in zip(result if isinstance(result, tuple) else (result,), found):

@@ -83,6 +83,38 @@ def _overwrite(target, result):
         raise Refused(INPLACE) from None
 
 
+def make_reshaping(op, node_name):
+    """The form of a view operator that gives the tensor itself the other shape; the memory stays. `node_name` is torch's, or a function of the
+    arguments that gives it."""
+
+    def function(*args, **kwargs):
+        args = bind(op, args, kwargs)
+        self, mode, place = args[0], state.mode, place_of_caller(1)
+        arrays, kinds = unwrap(op, args)
+        recorded = mode.grad and self._requires_grad
+        if recorded:
+            check_may_change(self)
+        if mode.observer is not None:
+            mode.observer.begin(op, args)
+            mode.observer.before_in_place(op.name, self)
+        before = _before(self, recorded, keep_elements=False)
+        self._array = op.flat_kernel(*arrays)
+        count_change(self, place)
+        node = None
+        if recorded:
+            node = (op.complex_plan if self._array.dtype.kind == "c" else op.plan)(kinds).record(self, *place, before, *args[1:])
+            node.__class__ = op.class_of_node(node_name if isinstance(node_name, str) else node_name(*args))
+            move_retained(self, before._edge)
+        spread_history(self)
+        if recorded:  # its own history is the new node, also where it is a view
+            self._edge = node
+        if mode.observer is not None:
+            mode.observer.op(op, (before, *args[1:]), self, node, place, True)
+        return self
+
+    return function
+
+
 def _before(self, recorded, keep_elements):
     """The tensor as it was, with its old history; a copy where a derivative will ask for the elements that are about to go."""
     before = wrap(self._array.copy() if keep_elements else self._array)

@@ -7,7 +7,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.batched import as_array, contiguous, zeros_for
 from .._engine.op import facade, plain, primitive
-from .._engine.tensor import Tensor
+from .._engine.tensor import Tensor, wrap
 from .pointwise import sgn
 from .selection import select
 from .strided import strided_array
@@ -187,3 +187,10 @@ def angle(self):
     if self.dtype.kind == "c":
         return np.angle(self)
     return np.where(np.isnan(self), self, np.where(self < 0, self.dtype.type(np.pi), self.dtype.type(0)))
+
+
+@plain()
+def isreal(input):
+    """Whether each element's imaginary part is zero; of real tensors, all are."""
+    array = input._array
+    return wrap(np.asarray(array.imag == 0 if array.dtype.kind == "c" else np.ones(array.shape, bool)))

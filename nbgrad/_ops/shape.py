@@ -7,7 +7,8 @@ import operator
 import numpy as np
 
 from .._engine import dtypes, errors
-from .._engine.op import LINEAR, composite, primitive
+from .._engine.inplace import make_reshaping
+from .._engine.op import LINEAR, composite, dress, primitive
 from .._engine.tensor import Tensor, check_dim
 
 
@@ -467,3 +468,20 @@ def meshgrid(*tensors, indexing=None):
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
+
+
+# ---- other shapes of the tensor itself
+
+
+def _in_place(op, node, *names):
+    function = make_reshaping(op, node)
+    for name in names:
+        dress(function, name, op.kernel)
+        function.__doc__ = f"In-place version of `{op.name}`: the tensor itself gets the other shape; its memory stays."
+        setattr(Tensor, name, function)
+
+
+_in_place(t, "TBackward1", "t_")
+_in_place(transpose, "TransposeBackward1", "transpose_", "swapaxes_", "swapdims_")
+_in_place(unsqueeze, "UnsqueezeBackward1", "unsqueeze_")
+_in_place(squeeze, lambda self, dim: "SqueezeBackward3" if dim is None else "SqueezeBackward5" if isinstance(dim, tuple) else "SqueezeBackward4", "squeeze_")

@@ -34,7 +34,8 @@ TWO = [
     "torch.broadcast_tensors({}, {})[0]", "torch.zeros_like({})", "torch.stack([{}, {}])",
 ]  # fmt: skip
 IN_PLACE = ["add_", "mul_", "copy_", "sub_", "div_", "fill_", "clamp_", "pow_"]
-IN_PLACE_ALONE = ["mul_(2)", "exp_()", "zero_()", "sin_()", "relu_()", "sigmoid_()", "neg_()", "requires_grad_()", "detach_()", "requires_grad_(False)"]
+IN_PLACE_ALONE = ["mul_(2)", "exp_()", "zero_()", "sin_()", "relu_()", "sigmoid_()", "neg_()", "requires_grad_()", "detach_()", "requires_grad_(False)", "unsqueeze_(0)", "t_()",
+                  "squeeze_()", "transpose_(0, -1)"]
 
 
 class Writer:

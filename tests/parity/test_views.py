@@ -293,3 +293,24 @@ def test_a_loop_over_the_rows_of_a_buffer(torch):
         rows[i] = rows[i - 1] * 1.01
     rows[-1].sum().backward()
     assert x.grad.tolist() == [pytest.approx(1.01**199, rel=1e-4)] * 3
+
+
+def test_other_shapes_of_the_tensor_itself(torch):
+    x = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        x.t_()
+    y = x * 2
+    rows = y.view(3, 2)
+    kept = y.exp()
+    assert y.t_() is y and tuple(y.shape) == (3, 2) and name(y) == "TBackward1" and y._version == 1
+    assert name(rows) == "AsStridedBackward0"
+    y.unsqueeze_(0)
+    assert name(y) == "UnsqueezeBackward1"
+    y.squeeze_(0).transpose_(0, 1)
+    assert name(y) == "TransposeBackward1" and tuple(y.shape) == (2, 3)
+    (y * torch.arange(6.0).reshape(2, 3)).sum().backward()
+    assert x.grad.tolist() == [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
+    assert kept.grad_fn is not None
+    view = (x * 1)[0]
+    view.unsqueeze_(0)
+    assert name(view) == "UnsqueezeBackward1" and view._is_view() and tuple(view._base.shape) == (2, 3)
