@@ -105,7 +105,7 @@ def mark_view(out, source, creation=None):
     array, made = source._array, out._array
     base = made.base
     shares = made is array or base is not None and (base is array or base is array.base or np.may_share_memory(made, array))
-    if made.size and array.size and not shares:
+    if made.size and not shares:
         return
     out._cell = cell = storage_of(source)
     if not cell.tracked:  # made in inference mode, where nothing is a view

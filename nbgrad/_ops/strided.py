@@ -121,6 +121,8 @@ def as_strided(self, size, stride, storage_offset=None):
     It begins where the tensor does; a `storage_offset` is not supported, because it counts from the start of memory that a copy would not have.
     """
     size, stride = tuple(size), tuple(stride)
+    if not self._array.size and 0 not in size:  # NumPy does not say where in its memory nothing lies
+        raise errors.unsupported("as_strided of a tensor without elements", "take it of the base")
     offset = _storage_offset(self)
     if type(self._array) is not np.ndarray:
         raise errors.unsupported("as_strided under vmap", "take slices")
