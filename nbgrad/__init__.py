@@ -14,10 +14,12 @@ from ._engine.dtypes import (
 from ._engine.inference import inference_mode, is_inference, is_inference_mode_enabled
 from ._engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from ._engine.op import NAMES as _NAMES
+from ._engine.publish import settle as _settle
 from ._engine.size import Size
 from ._engine.tensor import Tensor
 from ._printing import set_printoptions
 
+_settle("nbgrad", Size, Tensor, device, dtype, finfo, iinfo, layout, memory_format)
 float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})

@@ -137,7 +137,7 @@ def _record(plan, args, self, place):
         move_retained(self, old_edge)
         return node
     first = plan.op.params[0]
-    node = through_base(self, node, plan.op.differentiable.index(first) if first in plan.op.differentiable else None)
+    node = through_base(self, node, plan.followed.index(first) if first in plan.followed else None)
     self._edge, self._edge_before = STALE, old_edge
     return node
 

@@ -42,12 +42,19 @@ class Plan:
                 self.formulas.append((inputs, formula, named_by(formula)))
         self.kind_of = kind_of
         asked = dict.fromkeys(name for _, _, names in self.formulas for name in names)
+        self.followed = [n for n in op.differentiable if isinstance(op.node, str) or self._has_edge(n)]
         self.saved_names = [n for n in asked if kind_of.get(n) in (TENSOR, NEEDED) or n in op.result_names]
         self.param_names = [n for n in asked if n not in self.saved_names and n != "grad" and n not in op.grad_names]
         self.constants = {n: d for n, d in zip(op.params, op.defaults) if n in asked and kind_of[n] == DEFAULT}
         self.param_names = [n for n in self.param_names if n not in self.constants]
         self.gives_up = any(n in op.frees for n in self.param_names)  # torch saves these as tensors, and a second pass raises for them too
         self._compile()
+
+    def _has_edge(self, name):
+        """Whether a node whose name tells numbers from tensors has an edge for an argument: not for numbers, which only a node for both has."""
+        optional = [n for n, default in zip(self.op.params, self.op.defaults) if default is None]
+        shown = optional if name in optional else [name]  # of two bounds the one that is left out has an edge if the other is a tensor
+        return any(self.kind_of[n] not in (OTHER, DEFAULT) for n in shown if n in self.op.differentiable)
 
     def _compile(self):
         """Write and compile `record(result, code_, offset_, *args)` and `backward(node, grad)`."""
@@ -59,7 +66,7 @@ class Plan:
         }  # fmt: skip
         args = ", ".join(op.params)
         edges = []
-        for name in op.differentiable:
+        for name in self.followed:
             kind = kind_of[name]
             if kind == NEEDED:
                 edges.append(f"{name}._edge or gradient_edge({name})")
@@ -141,7 +148,7 @@ class Plan:
                     one = call if len(inputs) == 1 else f"joint_{i}[{j}]"
                     returned[name] = one if kind_of[name] == NEEDED else f"*{one}"
         parts = []
-        for name in op.differentiable:
+        for name in self.followed:
             if name in returned:
                 parts.append(returned[name])
             elif kind_of[name] == TENSORS:
@@ -183,7 +190,7 @@ class Plan:
             for j, name in enumerate(inputs):
                 grads[name] = out if len(inputs) == 1 else out[j]
         flat = []
-        for name in self.op.differentiable:
+        for name in self.followed:
             if self.kind_of[name] == NEEDED_TENSORS:
                 flat.extend(grads[name])
             else:
@@ -195,7 +202,7 @@ class Plan:
         if name in self.op.result_names:
             edge = Port(node, self.op.outputs.index(name)) if self.op.outputs and name != "result" else node
         elif self.kind_of[name] == NEEDED and name in self.op.differentiable:
-            edge = node.edges[self.op.differentiable.index(name)]
+            edge = node.edges[self.followed.index(name)]
         else:
             return tensor
         if type(edge) is AccumulateGrad:

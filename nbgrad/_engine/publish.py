@@ -29,6 +29,12 @@ def dress(function, public, kernel):
     function.__module__ = "nbgrad"
 
 
+def settle(place, *public):
+    """Let classes and functions say that they live in the module where users find them, as `type(x)` prints it."""
+    for one in public:
+        one.__module__ = place
+
+
 def camel(name):
     """`log_softmax` as in `LogSoftmaxBackward0`."""
     return "".join(part.capitalize() for part in name.rpartition(".")[2].split("_"))

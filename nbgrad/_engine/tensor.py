@@ -146,11 +146,16 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool):
+        if type(value) is not bool:
+            raise RuntimeError("requires_grad must be a bool")
+        if value and self._edge is None:
+            check_differentiable(self._array.dtype, "and complex ")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients of this tensor, or no longer; returns it. Only floating point leaves can be switched."""
-        requires_grad = bool(requires_grad)
+        if type(requires_grad) is not bool:
+            raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {type(requires_grad).__name__}")
         if self._edge is not None:
             if not requires_grad:
                 raise RuntimeError(
@@ -209,8 +214,8 @@ class Tensor:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.dtype != self._array.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor with grad_dtype '{self.dtype.tensor_name}'. "
-                    "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype)."
+                    f"attempting to assign a gradient with dtype '{_NAMES_IN_C.get(value.dtype.name, value.dtype.name)}' to a tensor with grad_dtype '{self.dtype.tensor_name}'. "
+                    "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). nbgrad has no grad_dtype to set."
                 )
             if value._array.shape != self._array.shape:
                 raise RuntimeError(
@@ -309,7 +314,7 @@ class Tensor:
         if not isinstance(other, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
         if other._array.dtype != self._array.dtype and self._requires_grad:
-            check_differentiable(other._array.dtype)
+            check_differentiable(other._array.dtype, "and complex ")
         self._array = other._array
         self._accumulator = None
 
@@ -422,7 +427,7 @@ def own_gradient(grad):
     if not isinstance(grad, Tensor):
         return wrap(np.array(grad, order="C"))
     if state.mode.grad:  # with `create_graph` the copy has a history
-        return grad.clone(memory_format=dtypes.contiguous_format)
+        return wrap(np.empty(grad._array.shape, grad._array.dtype)).copy_(grad)
     return wrap(np.array(grad._array, order="C"))
 
 
@@ -488,10 +493,16 @@ def alias(tensor) -> Tensor:
     return out
 
 
-def check_differentiable(numpy_dtype):
+_NAMES_IN_C = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+    "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char",
+}  # as PyTorch names the type of a gradient that does not fit  # fmt: skip
+
+
+def check_differentiable(numpy_dtype, and_complex=""):
     """Raise `RuntimeError` for a type that has no gradients."""
     if numpy_dtype.kind not in "fc":
-        raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        raise RuntimeError(f"only Tensors of floating point {and_complex}dtype can require gradients")
 
 
 def check_dim(dim, ndim):

@@ -230,23 +230,23 @@ _POWERS = {
 
 @primitive(
     vjp={
-        "self": lambda grad, self, other: _power_by_base(grad, self, other),
-        "other": lambda grad, self, other, result: _power_by_exponent(grad, self, other, result),
+        "self": lambda grad, self, exponent: _power_by_base(grad, self, exponent),
+        "exponent": lambda grad, self, exponent, result: _power_by_exponent(grad, self, exponent, result),
     },
-    promote="same", in_place=True, operators=("__pow__", "__rpow__"), tensors=(), wraps=False,
-    node=lambda self, other: "PowBackward0" if not isinstance(other, Tensor) else "PowBackward1" if isinstance(self, Tensor) else "PowBackward2", jvp=ELEMENTWISE,
+    promote="same", in_place=True, operators=("__pow__", "__rpow__"), tensors=(),
+    node=lambda self, exponent: "PowBackward0" if not isinstance(exponent, Tensor) else "PowBackward1" if isinstance(self, Tensor) else "PowBackward2", jvp=ELEMENTWISE,
 )  # fmt: skip
-def pow(self, other):
-    """Raise `self` to the power `other`, elementwise."""
-    if type(other) is np.ndarray and other.ndim == 0 and self.dtype.kind in "fc":
-        special = _POWERS.get(other.item())
+def pow(self, exponent):
+    """Raise `self` to the power `exponent`, elementwise."""
+    if type(exponent) is np.ndarray and exponent.ndim == 0 and self.dtype.kind in "fc":
+        special = _POWERS.get(exponent.item())
         if special is not None:
             return special(self)
     if self.dtype.kind in "iu":
-        return _integer_power(self, other)
+        return _integer_power(self, exponent)
     if self.dtype.kind == "b":
-        return np.logical_or(self, np.logical_not(other))
-    return np.power(self, other)
+        return np.logical_or(self, np.logical_not(exponent))
+    return np.power(self, exponent)
 
 
 def _integer_power(self, other):

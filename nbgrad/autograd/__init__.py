@@ -1,6 +1,7 @@
 """PyTorch's `torch.autograd`: computing gradients, custom Functions, and switching the recording of gradients on and off."""
 
 from .._engine.backward import backward, grad
+from .._engine.publish import settle as _settle
 from . import forward_ad, function, functional, grad_mode, graph, profiler
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
@@ -20,4 +21,5 @@ def variable(*args, **kwargs):
     raise RuntimeError("torch.autograd.variable(...) is deprecated, use torch.tensor(...) instead")
 
 
+_settle("nbgrad.autograd", backward, grad)
 variable.Variable = Variable

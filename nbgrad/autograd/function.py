@@ -4,9 +4,12 @@ import functools
 
 from .._engine.function import BackwardCFunction, Function, FunctionCtx, FunctionMeta
 from .._engine.modes import is_grad_enabled, no_grad
+from .._engine.publish import settle as _settle
 from .._engine.tensor import Tensor
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "InplaceFunction", "once_differentiable"]
+
+_settle("nbgrad.autograd.function", BackwardCFunction, Function, FunctionCtx, FunctionMeta)
 
 
 class InplaceFunction(Function):

@@ -3,8 +3,11 @@
 from .._engine.inference import inference_mode
 from .._engine.modes import Decorating as _Decorating
 from .._engine.modes import enable_grad, no_grad, set_grad_enabled
+from .._engine.publish import settle as _settle
 
 __all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled", "set_multithreading_enabled"]
+
+_settle("nbgrad.autograd.grad_mode", enable_grad, inference_mode, no_grad, set_grad_enabled)
 
 
 class set_multithreading_enabled(_Decorating):  # noqa: N801  (torch's name)

@@ -14,6 +14,7 @@ from .._engine.node import Node as _Node
 from .._engine.node import history_of as _history_of
 from .._engine.node import node_of as _node_of
 from .._engine.node import storage_of as _storage_of
+from .._engine.publish import settle as _settle
 from .._engine.roots import GradientEdge, get_gradient_edge
 from .._engine.saved import allow_mutation_on_saved_tensors, disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from .._engine.tensor import Tensor as _Tensor
@@ -22,6 +23,8 @@ __all__ = [
     "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
     "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip
+
+_settle("nbgrad.autograd.graph", allow_mutation_on_saved_tensors, disable_saved_tensors_hooks, get_gradient_edge, save_on_cpu, saved_tensors_hooks)
 
 
 class Node(abc.ABC):

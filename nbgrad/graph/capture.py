@@ -20,7 +20,7 @@ from .._engine.observe import Observer
 from .._engine.op import Op
 from .._engine.tensor import Tensor
 from .records import Call, Graph, Scope, Step, Summary, Value
-from .source import Sources, names_of
+from .source import Sources, names_of, ours
 from .summary import summarize
 
 MAX_CALLS = 100_000  # recorded; what comes after is counted in a note
@@ -173,7 +173,7 @@ class Recorder(Observer):
         for t in results:
             fields = {"made_at": place}
             if node is None and any(self._drafts[int(i[1:])].fields["requires_grad"] for i in inputs) and not (in_place and t._requires_grad):
-                fields["cut"] = _why_cut(name, t, grad_mode)
+                fields["cut"] = "inference_mode" if t.is_inference() else _why_cut(name, t, grad_mode)
             outputs.append(self._draft(t, **fields).id)
         call = {
             "id": f"c{len(self._calls)}", "op": name, "inputs": inputs, "outputs": tuple(outputs), "node": node and node.name(),
@@ -181,7 +181,7 @@ class Recorder(Observer):
             "in_place": in_place, "is_view": bool(results) and results[0]._base is not None,
         }  # fmt: skip
         if node is not None:
-            self._call_of_node[node] = (call["id"], tuple(outputs), _edges_of_inputs(op, args))
+            self._call_of_node[node] = (call["id"], tuple(outputs), _edges_of_inputs(op, args, node))
         self._calls.append(call)
 
     def _on_failed(self, op, args, error, place):
@@ -286,7 +286,7 @@ class Recorder(Observer):
                 grad, kept = summarize(tensor._grad._array), True
             elif tensor._edge is None:
                 grad = None  # what flowed here has been cleared since
-        parameter = fields["is_leaf"] and fields["requires_grad"]
+        parameter = fields["is_leaf"] and fields["requires_grad"] and not (call is not None and ours(made_at))
         return Value(id=draft.id, name=name, is_parameter=parameter, data=data, grad=grad, grad_kept=kept, place=places.place(made_at), **fields)
 
     def _is_outermost(self, call):
@@ -322,16 +322,17 @@ def name_of(op, node=None, in_place=False):
     return name + "_" if in_place and not name.endswith("_") else name
 
 
-def _edges_of_inputs(op, args):
+def _edges_of_inputs(op, args, node):
     """For each tensor among the arguments, the position of its gradient among those that the node sends, or None."""
     found, position = [], 0
+    followed = getattr(node.plan, "followed", op.differentiable)
     for name, a in zip(op.params, args):
         several = type(a) in (list, tuple)
         tensors = [isinstance(t, Tensor) for t in a] if several else [isinstance(a, Tensor)]
         differentiable = name in op.differentiable
         if any(tensors):
             found += [position + i if differentiable else None for i, is_tensor in enumerate(tensors) if is_tensor]
-        if differentiable:
+        if name in followed:
             position += len(tensors) if several and any(tensors) else 1
     return tuple(found)
 

@@ -64,7 +64,7 @@ class Value:
     grad: Summary | None = None
     grad_kept: bool = False  # True: `grad` is the tensor's `.grad`; False: it was seen flowing through backward and not kept
     place: Place | None = None  # where it was made
-    cut: str | None = None  # why no gradient flows through it though an input had one: "detach", "no_grad", "integer", "bool", "data"
+    cut: str | None = None  # why no gradient flows through it though an input had one: "detach", "no_grad", "inference_mode", "integer", "bool", "data"
     version: int = 0
 
 

@@ -18,6 +18,7 @@ from .._engine.errors import is_cell, line_of
 from .._engine.tensor import Tensor
 from .records import Place
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 MAX_ITEMS = 1_000  # of one container, when looking for tensors in variables
 MAX_DEPTH = 6
 MAX_CONTAINERS = 10_000  # of all variables together
@@ -44,6 +45,11 @@ def _column(text, byte_column):
     return len(text.encode()[:byte_column].decode(errors="ignore")) if not text.isascii() else byte_column
 
 
+def ours(where) -> bool:
+    """Whether a place is in this package: what runs there is neither a line of the user's nor named by them."""
+    return where is not None and where[0] is not None and where[0].co_filename.startswith(_PACKAGE)
+
+
 class Sources:
     """Resolves places for one record; `cell` is the file name under which the recorded cell was compiled."""
 
@@ -53,8 +59,8 @@ class Sources:
         self._assignments = {}
 
     def place(self, where) -> Place | None:
-        """The place of an instruction, None where it is unknown."""
-        if where is None or where[0] is None:
+        """The place of an instruction, None where it is unknown or none of the user's."""
+        if where is None or where[0] is None or ours(where):
             return None
         found = self._places.get(where)
         if found is None:
@@ -77,7 +83,7 @@ class Sources:
 
     def assigned_to(self, where) -> str | None:
         """The variable that the expression at this place is assigned to, if it is the whole right-hand side of an assignment."""
-        if where is None or where[0] is None:
+        if where is None or where[0] is None or ours(where):
             return None
         code, offset = where
         table = self._assignments.get(code.co_filename)

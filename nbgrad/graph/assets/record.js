@@ -123,6 +123,7 @@ export class Record {
   whyNoGrad(value, state, backwardSeen) {
     const cuts = {
       detach: "detach() cut it from the graph: no gradient flows through it.",
+      inference_mode: "It was made inside torch.inference_mode(): nothing was recorded, and backward cannot save it.",
       no_grad: "It was made inside torch.no_grad(): nothing was recorded to flow back through.",
       integer: `Only floating point and complex tensors carry gradients; this one is ${value.dtype}.`,
       data: "It was reached through .data, which the graph does not see.",
