@@ -294,7 +294,7 @@ export class Inspector {
     const values = [...record.values.values()];
     const replaced = new Set([...record.calls.values()].filter((call) => call.in_place).map((call) => call.inputs[0]));
     const learning = values.filter(
-      (value) => (value.is_parameter || (value.is_leaf && value.requires_grad)) && !replaced.has(value.id),
+      (value) => value.is_parameter && !replaced.has(value.id),
     );
     const parameters = [...new Map(learning.map((value) => [value.name ?? value.id, value])).values()]; // the newest of each name
     const more = parameters.length - MOST_LISTED;
