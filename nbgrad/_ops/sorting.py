@@ -113,11 +113,29 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
             raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
     inverse = inverse.reshape(array.shape) if dim is None else inverse.reshape(-1)
-    return _with_extras(values, inverse, counts, return_inverse, return_counts)
+    distinct = _distinct if dim is None else _distinct_slices
+    return _with_extras(distinct, input, values, inverse, counts, return_inverse, return_counts)
 
 
-def _with_extras(values, inverse, counts, return_inverse, return_counts):
-    found = [wrap(contiguous(values))]
+def _without_derivative(name, node):
+    def formula(grad):
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
+
+    def distinct(self, values):
+        """What was found to be distinct in `self`, with a node behind it that has no derivative."""
+        return values
+
+    return primitive(f"_distinct_of_{name}", vjp={"self": formula}, node=node, method=False, namespace=())(distinct)
+
+
+_distinct = _without_derivative("_unique2", "Unique2Backward0")
+_distinct_slices = _without_derivative("unique_dim", "UniqueDimBackward0")
+_runs = _without_derivative("unique_consecutive", "UniqueConsecutiveBackward0")
+
+
+def _with_extras(distinct, input, values, inverse, counts, return_inverse, return_counts):
+    values = wrap(contiguous(values))
+    found = [distinct(input, values) if input._requires_grad else values]
     if return_inverse:
         found.append(wrap(inverse.astype(np.int64)))
     if return_counts:
@@ -140,7 +158,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     inverse = np.cumsum(starts) - 1
     counts = np.diff(np.append(places, len(rows)))
     values = rows[places] if dim is None else np.moveaxis(rows[places], 0, dim)
-    return _with_extras(values, inverse.reshape(array.shape) if dim is None else inverse, counts, return_inverse, return_counts)
+    return _with_extras(_runs, input, values, inverse.reshape(array.shape) if dim is None else inverse, counts, return_inverse, return_counts)
 
 
 @plain()

@@ -4,7 +4,7 @@ import pytest
 
 import nbgrad
 
-from .side_by_side import compare
+from .side_by_side import compare, outcome
 
 CALLS = [
     "x + 1", "1 - x", "x * 2", "2 / x", "x ** 2", "2 ** x", "x ** y", "x.clamp(0, 1)", "x.clamp(y, y)", "x.clamp(y)", "x.clamp(max=y)", "x.clamp(0)",
@@ -55,6 +55,17 @@ def test_a_gradient_with_a_history_is_a_copy_by_name(torch, leaf):
     assert type(x.grad.grad_fn).__name__ == "CopyBackwards"
     (nothing, _), (source, _) = x.grad.grad_fn.next_functions
     assert nothing is None and source.name() == "MulBackward0"
+
+
+@pytest.mark.parametrize("call", ["x.unique()", "x.unique(dim=0)", "x.unique_consecutive()", "x.unique(return_counts=True)[0]"])
+def test_distinct_elements_have_a_node_that_refuses_to_be_passed(call):
+    def program(torch):
+        x = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+        found = eval(call, {"x": x})
+        assert not eval(call, {"x": x.detach()}).requires_grad
+        return found.grad_fn.name(), outcome(lambda torch: (found.sum() + x.sum()).backward(), torch)
+
+    compare(program)
 
 
 @pytest.mark.parametrize(

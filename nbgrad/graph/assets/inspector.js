@@ -293,9 +293,7 @@ export class Inspector {
     const { record } = this.options;
     const values = [...record.values.values()];
     const replaced = new Set([...record.calls.values()].filter((call) => call.in_place).map((call) => call.inputs[0]));
-    const learning = values.filter(
-      (value) => value.is_parameter && !replaced.has(value.id),
-    );
+    const learning = values.filter((value) => value.is_parameter && !replaced.has(value.id));
     const parameters = [...new Map(learning.map((value) => [value.name ?? value.id, value])).values()]; // the newest of each name
     const more = parameters.length - MOST_LISTED;
     const learned = parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
