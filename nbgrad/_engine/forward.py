@@ -15,6 +15,7 @@ import weakref
 import numpy as np
 
 from . import observe
+from .batched import whole_batch
 from .modes import state
 from .op import Op
 from .push import batches_of, laid_as, lie_alike, push, room_for
@@ -118,7 +119,7 @@ class DualLevel(observe.Layer):
                 self._change(result, found[0])
         if not in_place:
             for tensor, tangent in zip(result if isinstance(result, tuple) else (result,), found):
-                if tangent is not None:
+                if tangent is not None and not self._base_has_it(tensor, tangent):
                     self.give(tensor, tangent)
         if node is not None and node.saved:
             self._follow(node.saved[0].saved if type(node) is CopySlices else node.saved, result if isinstance(result, tuple) else (result,))
@@ -135,6 +136,14 @@ class DualLevel(observe.Layer):
             else:
                 found.append(None)
         return found
+
+    def _base_has_it(self, view, tangent):
+        """Whether what was found for a view is a copy of a part of its base's tangent: then that is its tangent, so that a change of one changes both."""
+        base = view._base
+        whole = None if base is None or base._tangents is None else base._tangents.get(self)
+        if whole is None or whole._array.dtype != tangent._array.dtype:
+            return False
+        return not np.may_share_memory(whole_batch(whole._array), whole_batch(tangent._array))
 
     def _follow(self, saved, results):
         """Let a node's own copies of its results have their tangents, for a backward pass inside the level."""

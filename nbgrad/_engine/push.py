@@ -81,7 +81,7 @@ def laid_as(tangent, array):
 def room_for(array, tangent, *others):
     """Zeros that lie as an array does, of the type of a tangent, into which it and others can be written."""
     room = np.zeros_like(array, tangent.dtype)
-    return room if all(type(t) is np.ndarray for t in (tangent, *others)) else batched_like(room, tangent, *others).copy("K")
+    return room if all(type(t) is np.ndarray for t in (tangent, *others)) else batched_like(room, tangent, *others).copy()
 
 
 def batches_of(array):

@@ -1,0 +1,33 @@
+"""Changes in place, through one view after another, of memory whose rows do not lie one after another: the tangents follow."""
+
+import pytest
+
+from .side_by_side import compare
+
+
+def _second_column_then_row(torch, y, x):
+    y[:, 1] = x[0]
+    y[0].add_(x[1])
+    return y
+
+
+def _through_the_transpose(torch, y, x):
+    y[:, 1] = x[0]
+    y.t()[1].mul_(x[1])
+    return y * x[0]
+
+
+@pytest.mark.parametrize("change", [_second_column_then_row, _through_the_transpose])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_change_through_a_second_view_moves_the_tangent_of_the_base(change, transposed, order):
+    def program(torch):
+        def f(x):
+            y = torch.zeros(2, 3, dtype=x.dtype).t() if transposed else torch.zeros(3, 2, dtype=x.dtype)
+            return change(torch, y, x)
+
+        for _ in range(order):
+            f = (lambda f: lambda x: torch.func.jvp(f, (x,), (x * x,))[1])(f)
+        return f(torch.tensor([0.5, 1.5], dtype=torch.float64))
+
+    compare(program)
