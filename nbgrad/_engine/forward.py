@@ -20,7 +20,7 @@ from .modes import state
 from .op import Op
 from .push import batches_of, laid_as, lie_alike, push, room_for
 from .tensor import Tensor, wrap
-from .views import WINDOW_OPERATORS, CopySlices, Window
+from .views import WINDOW_OPERATORS, CopySlices, window_of
 
 
 class _Switch(threading.local):
@@ -37,7 +37,7 @@ class DualLevel(observe.Layer):
 
     def __init__(self):
         self._args = ()  # of the operator that began last
-        self._kept = {}  # id -> copy of an argument that the operator now running overwrites
+        self._kept = {}  # id of a tensor that is being overwritten -> {id of an argument that shares its memory: a copy}; one change may cause others
         self._given = []  # weak references to the tensors that have a tangent of this level
         self._room = 64
 
@@ -74,7 +74,7 @@ class DualLevel(observe.Layer):
         if base is None or base._tangents is None or self not in base._tangents:
             return None
         with self.beneath():
-            return _part(base._tangents[self], base, tensor)
+            return _part(base._tangents[self], tensor)
 
     # ---- what the layer hears
 
@@ -84,16 +84,20 @@ class DualLevel(observe.Layer):
 
     def before_in_place(self, op, tensor):
         super().before_in_place(op, tensor)
-        self._kept = {}
+        copies = self._kept[id(tensor)] = {}
         if op is None or not switch.on or all(t is None for t in self._tangents_of(self._args)):
             return
         for a in self._args:
             if isinstance(a, Tensor) and (a is tensor or np.may_share_memory(a._array, tensor._array)):
                 tangent = self.tangent_of(a)
                 with self.beneath():
-                    kept = self._kept[id(a)] = a.clone()
+                    kept = copies[id(a)] = a.clone()
                     if tangent is not None:
                         self.give(kept, tangent.clone())
+
+    def op_failed(self, op, args, error, place):
+        super().op_failed(op, args, error, place)
+        self._kept.clear()
 
     def op(self, op, args, result, node, place, in_place=False):
         super().op(op, args, result, node, place, in_place)
@@ -104,8 +108,7 @@ class DualLevel(observe.Layer):
     def move(self, op, args, result, node, place, in_place=False):
         """Give what an operator has made the tangents that follow from those of its arguments."""
         if in_place:
-            before, kept = args[0], self._kept
-            self._kept = {}
+            before, kept = args[0], self._kept.pop(id(result), {})
             args = [kept.get(id(a), a) for a in (result, *args[1:])]
             before._tangents = args[0]._tangents  # what backward will find saved
         tangents = self._tangents_of(args)
@@ -171,7 +174,7 @@ class DualLevel(observe.Layer):
                 return
             whole = wrap(room_for(base._array, new._array))
             self.give(base, whole)
-        _put_part(whole, base, tensor, new)
+        _put_part(whole, tensor, new)
 
 
 class Tape(observe.Layer):
@@ -235,13 +238,13 @@ def _at(place):
 # ---- views that were there before the tangent of their base
 
 
-def _part(whole, base, view):
+def _part(whole, view):
     """What a view shows of the tangent of its base."""
-    return WINDOW_OPERATORS["take"].function(whole, Window(base._array, view._array))
+    return WINDOW_OPERATORS["take"].function(whole, window_of(view))
 
 
-def _put_part(whole, base, view, new):
+def _put_part(whole, view, new):
     """Overwrite what a view shows of the tangent of its base."""
     if new is None:
         new = wrap(np.zeros_like(view._array))
-    whole.copy_(WINDOW_OPERATORS["replace"].function(whole, new, Window(base._array, view._array)))
+    whole.copy_(WINDOW_OPERATORS["replace"].function(whole, new, window_of(view)))

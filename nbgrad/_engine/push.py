@@ -79,9 +79,13 @@ def laid_as(tangent, array):
 
 
 def room_for(array, tangent, *others):
-    """Zeros that lie as an array does, of the type of a tangent, into which it and others can be written."""
+    """Zeros that lie as an array does, of the type of a tangent, into which it and others can be written; a batch if one of these is."""
     room = np.zeros_like(array, tangent.dtype)
-    return room if all(type(t) is np.ndarray for t in (tangent, *others)) else batched_like(room, tangent, *others).copy()
+    if all(type(t) is np.ndarray for t in (tangent, *others)):
+        return room
+    order = sorted(range(room.ndim), key=lambda d: -room.strides[d])  # so that what is copied row by row lies as the array does
+    room = batched_like(room.transpose(order), tangent, *others).copy()
+    return room.transpose(sorted(range(room.ndim), key=order.__getitem__))
 
 
 def batches_of(array):

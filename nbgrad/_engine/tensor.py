@@ -31,6 +31,7 @@ class Tensor:
     _base = None  # the tensor that this one is a view of
     _creation = None  # why a view may not be changed in place (views.py)
     _version_when_made = 0  # of a view
+    _former = ()  # of a base: the memory it had, where `.data` was exchanged while there were views
     _by_base = False  # whether it requires a gradient only because its base does
     _retains_grad = False
     _hooks = None  # of a leaf: the `Hooks` to call when its gradient is known
@@ -315,6 +316,9 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
         if other._array.dtype != self._array.dtype and self._requires_grad:
             check_differentiable(other._array.dtype, "and complex ")
+        root = self if self._base is None else self._base
+        if views_of(root):
+            root._former = (*root._former, root._array)
         self._array = other._array
         self._accumulator = None
 
@@ -472,7 +476,7 @@ def follow_base(base):
     """Let the views that have no history of their own want a gradient if their base does."""
     for view in views_of(base):
         if view._edge is STALE and not base._requires_grad and view.__dict__.get("_edge_before") is None:
-            view._edge = None  # it had no history and needs none
+            view._edge, view._by_base = None, True  # it had no history and needs none
         if view._edge is None and (view._by_base or not view._requires_grad):
             view._requires_grad = view._by_base = base._requires_grad
             if base._requires_grad and base._cell.version != view._version_when_made:
