@@ -28,7 +28,7 @@ def _name_of_history(tensor):
         edge = history_of(tensor)
     except RuntimeError:  # a view that may not be used any more
         return "Invalid"
-    return None if edge is None else node_of(edge).name()
+    return None if edge is None else type(node_of(edge)).__name__
 
 
 def tensor_repr(self, *, tensor_contents=None):

@@ -20,7 +20,7 @@ from .modes import state
 from .op import Op
 from .push import batches_of, laid_as, lie_alike, push, room_for
 from .tensor import Tensor, wrap
-from .views import WINDOW_OPERATORS, CopySlices, Window
+from .views import WINDOW_OPERATORS, CopySlices, window_of
 
 
 class _Switch(threading.local):
@@ -74,7 +74,7 @@ class DualLevel(observe.Layer):
         if base is None or base._tangents is None or self not in base._tangents:
             return None
         with self.beneath():
-            return _part(base._tangents[self], base, tensor)
+            return _part(base._tangents[self], tensor)
 
     # ---- what the layer hears
 
@@ -171,7 +171,7 @@ class DualLevel(observe.Layer):
                 return
             whole = wrap(room_for(base._array, new._array))
             self.give(base, whole)
-        _put_part(whole, base, tensor, new)
+        _put_part(whole, tensor, new)
 
 
 class Tape(observe.Layer):
@@ -235,13 +235,13 @@ def _at(place):
 # ---- views that were there before the tangent of their base
 
 
-def _part(whole, base, view):
+def _part(whole, view):
     """What a view shows of the tangent of its base."""
-    return WINDOW_OPERATORS["take"].function(whole, Window(base._array, view._array))
+    return WINDOW_OPERATORS["take"].function(whole, window_of(view))
 
 
-def _put_part(whole, base, view, new):
+def _put_part(whole, view, new):
     """Overwrite what a view shows of the tangent of its base."""
     if new is None:
         new = wrap(np.zeros_like(view._array))
-    whole.copy_(WINDOW_OPERATORS["replace"].function(whole, new, Window(base._array, view._array)))
+    whole.copy_(WINDOW_OPERATORS["replace"].function(whole, new, window_of(view)))

@@ -31,6 +31,7 @@ class Tensor:
     _base = None  # the tensor that this one is a view of
     _creation = None  # why a view may not be changed in place (views.py)
     _version_when_made = 0  # of a view
+    _former = ()  # of a base: the memory it had, where `.data` was exchanged while there were views
     _by_base = False  # whether it requires a gradient only because its base does
     _retains_grad = False
     _hooks = None  # of a leaf: the `Hooks` to call when its gradient is known
@@ -315,6 +316,9 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
         if other._array.dtype != self._array.dtype and self._requires_grad:
             check_differentiable(other._array.dtype, "and complex ")
+        root = self if self._base is None else self._base
+        if views_of(root):
+            root._former = (*root._former, root._array)
         self._array = other._array
         self._accumulator = None
 

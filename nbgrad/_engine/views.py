@@ -100,6 +100,23 @@ def _addresses(shape, strides, offset):
     return out
 
 
+def window_of(view):
+    """The window of a view on its base. Where the base's memory was exchanged since, on the memory that it had when the view was made."""
+    base = view._base
+    if not base._former:
+        return Window(base._array, view._array)
+    for array in (base._array, *base._former):
+        window = Window(array, view._array)
+        if array.shape == base._array.shape and window.size == _extent(array):
+            return window
+    raise errors.unsupported("gradients through a view whose memory, or whose base's, was exchanged for another", "take the view anew")
+
+
+def _extent(array):
+    low, high = np.lib.array_utils.byte_bounds(whole_batch(array))
+    return high - low
+
+
 def mark_view(out, source, creation=None):
     """Make `out` a view of `source`, if it shares its memory; without elements it counts as sharing. `creation` says what forbids to change it."""
     array, made = source._array, out._array
@@ -192,7 +209,7 @@ def refresh(view):
     base = view._base
     place = storage_of(view).place or (None, None)
     array = view._array
-    window = Window(base._array, array)
+    window = window_of(view)
     stride = tuple(s // array.itemsize for s in array.strides)
     node = WINDOW_OPERATORS["strided"].plan((NEEDED, OTHER, OTHER, OTHER, OTHER)).record(
         view, *place, base, array.shape, stride, window.offset // array.itemsize, window
@@ -211,6 +228,10 @@ class CopySlices(Node):
 
     # `saved`: the operator's own node, the window of the view, and which of the edges is that of what was overwritten (None: no gradient of it)
     __slots__ = ()
+
+    def name(self) -> str:
+        """PyTorch's name of it, which is not the name of its class."""
+        return "torch::autograd::CopySlices"
 
 
 class _CopySlicesPlan:
@@ -267,7 +288,7 @@ def through_base(view, inner, first):
     node.plan = COPY_SLICES
     old_edge = gradient_edge(base) if base._requires_grad else None
     node.edges = inner.edges if first is None else (*inner.edges[:first], old_edge, *inner.edges[first + 1 :])
-    node.saved = (inner, Window(base._array, view._array), first)
+    node.saved = (inner, window_of(view), first)
     node.shape, node.dtype = base._array.shape, base._array.dtype
     node.code, node.offset = inner.code, inner.offset
     node.hooks = None

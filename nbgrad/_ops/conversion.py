@@ -31,10 +31,11 @@ def detach_(self):
                            "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called "
                            "on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
                            "torch/optim/optimizer.py as the solution.")  # fmt: skip
-    self._edge = None
-    self._requires_grad = False
-    self._accumulator = None
-    follow_base(self)
+    if state.mode.inference is None:  # inside inference mode histories stay as they are
+        self._edge = None
+        self._requires_grad = False
+        self._accumulator = None
+        follow_base(self)
     return self
 
 
@@ -178,7 +179,7 @@ def _check_source(self, other):
             raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(common)}")
 
 
-@primitive("_nothing", vjp={"self": lambda grad: _nothing(grad)}, method=False, namespace=())
+@primitive("_nothing", method=False, namespace=())
 def _nothing(self):
     """Zeros of the same shape and type: the gradient of what has been overwritten."""
     return np.zeros_like(self)

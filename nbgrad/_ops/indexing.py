@@ -299,14 +299,12 @@ def _setitem_(self, steps, indices, value):
     if isinstance(value, ARRAYS):
         if value.ndim and not indices and not same_memory(place, value):
             check_unshared(place)
-        if value.dtype.kind == "c" and self.dtype.kind not in "cb":
-            value = value.real
-        target = (place[key] if indices else place).shape
-        while value.ndim > len(target) and value.shape[0] == 1:
-            value = value[0]
-        if value.shape != target:
-            _check_broadcast(value.shape, target, indices)
         masked = value.size == 1 and [i.dtype.kind for i in indices if i is not None] == ["b"]
+        if value.dtype.kind == "c" and self.dtype.kind not in "cb":
+            if masked and value.imag.any():
+                checked_number(self.dtype, value.item())
+            value = value.real
+        value = _fitting(value, (place[key] if indices else place).shape, indices)
         if indices and value.dtype != self.dtype and not masked:
             _raise_for_types(self, value)
         value = value.astype(self.dtype)
@@ -322,7 +320,17 @@ def _raise_for_types(self, values):
     )
 
 
-def _check_broadcast(source, target, indices):
+def _fitting(value, target, indices):
+    """A value without the leading dimensions of size 1 that its target lacks; raises torch's `RuntimeError` where it does not broadcast to that."""
+    while value.ndim > len(target) and value.shape[0] == 1:
+        value = value[0]
+    if value.shape != target:
+        _check_broadcast(value, target, indices)
+    return value
+
+
+def _check_broadcast(value, target, indices):
+    source = value.shape
     fits = len(source) <= len(target) and all(a in (1, b) for a, b in zip(source[::-1], target[::-1]))
     if fits:
         return
@@ -330,7 +338,7 @@ def _check_broadcast(source, target, indices):
         raise RuntimeError(f"shape mismatch: value tensor of shape {list(source)} cannot be broadcast to indexing result of shape {list(target)}")
     if len(source) > len(target):
         raise RuntimeError(
-            f"expand(torch.FloatTensor{{{list(source)}}}, size={list(target)}): the number of sizes provided ({len(target)}) must be greater "
+            f"expand(torch.{of_array(value.dtype).tensor_name}Tensor{{{list(source)}}}, size={list(target)}): the number of sizes provided ({len(target)}) must be greater "
             f"or equal to the number of dimensions in the tensor ({len(source)})"
         )
     lead = len(target) - len(source)
@@ -381,6 +389,8 @@ def setitem(self, given, value):
         raise TypeError(f"can't assign a {_name_of(value)} to a torch.{self.dtype.tensor_name}Tensor")
     steps, indices = steps_of(self._array.shape, given)
     if self._requires_grad and self._edge is None and state.mode.grad and not _whole(self._array.shape, steps):
+        if isinstance(value, Tensor) and not indices:
+            _fitting(value._array, window(self._array, steps).shape, indices)
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     value = value.item() if isinstance(value, np.generic) else value
     if self._base is not None and (self._requires_grad or isinstance(value, Tensor) and value._requires_grad) and state.mode.grad:
@@ -428,7 +438,7 @@ def _index_put(self, indices, values, accumulate):
     out = batched_like(self, indices, values).copy()
     key = _checked(self, indices)
     target = self[key].shape
-    _check_broadcast(values.shape, target, indices)
+    _check_broadcast(values, target, indices)
     if values.dtype != self.dtype:
         _raise_for_types(self, values)
     if not accumulate:

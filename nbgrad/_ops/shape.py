@@ -370,7 +370,7 @@ def expand(self, size, *, implicit=False):
         sizes.append(own if n == -1 else n)
     sizes = tuple(sizes)
     if sizes[lead:] == self.shape and sizes[:lead] == (1,) * lead:
-        return self[(None,) * lead]
+        return self[(None,) * lead + (...,)]  # with an ellipsis, because NumPy's 0-dim arrays give a copy without one
     if 0 in sizes:
         return np.empty(sizes, self.dtype)
     return np.broadcast_to(self, sizes)

@@ -67,7 +67,10 @@ def storage_offset(self):
 )  # fmt: skip
 def _as_strided(self, size, stride, storage_offset, window):
     """The view that `as_strided` gives; `window` says the same in bytes."""
-    return strided_array(self, size, [s * self.itemsize for s in stride], start=window.offset - window.base_offset)
+    out = strided_array(self, size, [s * self.itemsize for s in stride], start=window.offset - window.base_offset)
+    if type(out) is np.ndarray and any(s == 0 and n > 1 for s, n in zip(stride, size)):
+        out.flags.writeable = False  # as NumPy does for what it expands: `writable` looks closer then
+    return out
 
 
 class _Memory:

@@ -176,7 +176,7 @@ class Recorder(Observer):
                 fields["cut"] = "inference_mode" if t.is_inference() else _why_cut(name, t, grad_mode)
             outputs.append(self._draft(t, **fields).id)
         call = {
-            "id": f"c{len(self._calls)}", "op": name, "inputs": inputs, "outputs": tuple(outputs), "node": node and node.name(),
+            "id": f"c{len(self._calls)}", "op": name, "inputs": inputs, "outputs": tuple(outputs), "node": node and type(node).__name__,
             "params": _params(op, args), "formulas": formulas_of(op), "scope": self._open[-1] if self._open else None, "place": place, "grad_mode": grad_mode,
             "in_place": in_place, "is_view": bool(results) and results[0]._base is not None,
         }  # fmt: skip
@@ -225,7 +225,7 @@ class Recorder(Observer):
                 self._drafts[int(id[1:])].grad = g
         sent = [*map(self._summary, grads_out)]
         outgoing = tuple(None if i is None else sent[i] for i in edges)
-        self._step(node.name(), call, None, incoming, outgoing)
+        self._step(type(node).__name__, call, None, incoming, outgoing)
 
     def _on_leaf(self, leaf, grad):
         draft = self._value_of(leaf)
@@ -317,7 +317,7 @@ def name_of(op, node=None, in_place=False):
     """The name of an operator; in place it ends with an underscore, as in torch. What is private to us bears the name of its node."""
     name = op if isinstance(op, str) else op.name
     if name.startswith("_") and not name.startswith("__"):
-        plain = re.sub(r"Backward\d*$", "", node.name()) if node is not None else ""
+        plain = re.sub(r"Backward\d*$", "", type(node).__name__) if node is not None else ""
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower() or name.lstrip("_")
     return name + "_" if in_place and not name.endswith("_") else name
 
