@@ -48,6 +48,11 @@ def freed(node_name, place) -> RuntimeError:
     )
 
 
+def type_text(kind):
+    """A type in PyTorch's messages, by the name of its tensors such as "Float"."""
+    return f"CPU{kind}Type" if kind.startswith("Complex") else f"torch.{kind}Tensor"
+
+
 def modified(kind, shape, output_nr, maker, version, expected, saved_at, changed_at) -> RuntimeError:
     """The error of a saved tensor that was changed in place before backward needed it."""
     from .modes import anomaly
@@ -65,7 +70,7 @@ def modified(kind, shape, output_nr, maker, version, expected, saved_at, changed
         )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{kind}Tensor {list(shape)}]{which} is at version {version}; expected version {expected} instead. "
+        f"[{type_text(kind)} {list(shape)}]{which} is at version {version}; expected version {expected} instead. "
         f"{hint} "
         f"[nbgrad] Its value was saved at {where(saved_at)} and changed in place at {where(changed_at)}."
     )

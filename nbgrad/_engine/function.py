@@ -334,7 +334,7 @@ def _change_history(node, t, number, given, inputs):
     through = through_base(t, node, first)
     t._requires_grad, t._by_base = True, False
     if t._edge is not STALE:
-        t._edge_before, t._edge = t._edge, STALE
+        t._edge_before, t._edge = t._edge or through, STALE
     spread_history(base)
     return through
 

@@ -138,7 +138,7 @@ def _record(plan, args, self, place):
         return node
     first = plan.op.params[0]
     node = through_base(self, node, plan.followed.index(first) if first in plan.followed else None)
-    self._edge, self._edge_before = STALE, old_edge
+    self._edge, self._edge_before = STALE, old_edge or node
     return node
 
 

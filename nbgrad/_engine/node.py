@@ -79,8 +79,9 @@ class Node:
         return (self.code, self.offset)
 
     def name(self) -> str:
-        """The node's name, such as "MulBackward0"."""
-        return type(self).__name__
+        """The node's name, such as "MulBackward0"; that of its class, but for two that PyTorch names in full."""
+        name = type(self).__name__
+        return f"torch::autograd::{name}" if name in ("AccumulateGrad", "CopySlices") else name
 
     def shown(self):
         """What users see as this node: itself, or the ctx of a custom Function."""
@@ -156,10 +157,6 @@ class AccumulateGrad(Node):
         self.code = self.offset = None
         self.plan = None
         self.hooks = None if variable._hooks is None else Hooks(variable._hooks)
-
-    def name(self) -> str:
-        """PyTorch's name of it, which is not the name of its class."""
-        return "torch::autograd::AccumulateGrad"
 
     def __call__(self, *grads):
         raise errors.unsupported("calling an accumulator by hand", "add to the .grad of its leaf")

@@ -476,7 +476,7 @@ def follow_base(base):
     """Let the views that have no history of their own want a gradient if their base does."""
     for view in views_of(base):
         if view._edge is STALE and not base._requires_grad and view.__dict__.get("_edge_before") is None:
-            view._edge = None  # it had no history and needs none
+            view._edge, view._by_base = None, True  # it had no history and needs none
         if view._edge is None and (view._by_base or not view._requires_grad):
             view._requires_grad = view._by_base = base._requires_grad
             if base._requires_grad and base._cell.version != view._version_when_made:

@@ -167,7 +167,7 @@ def check_may_change(tensor):
             raise RuntimeError(_forbidden(tensor, "is being modified inplace"))
         if tensor._requires_grad and base.is_leaf:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if tensor._requires_grad and tensor.is_leaf:
+    if tensor._requires_grad and (tensor._edge or tensor.__dict__.get("_edge_before")) is None:  # also a stale view that never had a history
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
@@ -228,10 +228,6 @@ class CopySlices(Node):
 
     # `saved`: the operator's own node, the window of the view, and which of the edges is that of what was overwritten (None: no gradient of it)
     __slots__ = ()
-
-    def name(self) -> str:
-        """PyTorch's name of it, which is not the name of its class."""
-        return "torch::autograd::CopySlices"
 
 
 class _CopySlicesPlan:

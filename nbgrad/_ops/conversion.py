@@ -26,16 +26,17 @@ def detach(self):
 
 def detach_(self):
     """Cut this tensor off its history; returns it."""
+    if state.mode.inference is not None:  # there, histories stay as they are
+        return self
     if self._base is not None:
         raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, "
                            "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called "
                            "on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
                            "torch/optim/optimizer.py as the solution.")  # fmt: skip
-    if state.mode.inference is None:  # inside inference mode histories stay as they are
-        self._edge = None
-        self._requires_grad = False
-        self._accumulator = None
-        follow_base(self)
+    self._edge = None
+    self._requires_grad = False
+    self._accumulator = None
+    follow_base(self)
     return self
 
 

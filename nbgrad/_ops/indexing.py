@@ -16,6 +16,7 @@ from .._engine import errors
 from .._engine.batched import ARRAYS, BatchedArray, Refused, batched_like, contiguous, outside, zeros_for
 from .._engine.dtypes import of_array
 from .._engine.modes import state
+from .._engine.node import history_of
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .._engine.views import overlaps
@@ -338,8 +339,8 @@ def _check_broadcast(value, target, indices):
         raise RuntimeError(f"shape mismatch: value tensor of shape {list(source)} cannot be broadcast to indexing result of shape {list(target)}")
     if len(source) > len(target):
         raise RuntimeError(
-            f"expand(torch.{of_array(value.dtype).tensor_name}Tensor{{{list(source)}}}, size={list(target)}): the number of sizes provided ({len(target)}) must be greater "
-            f"or equal to the number of dimensions in the tensor ({len(source)})"
+            f"expand({errors.type_text(of_array(value.dtype).tensor_name)}{{{list(source)}}}, size={list(target)}): the number of sizes provided "
+            f"({len(target)}) must be greater or equal to the number of dimensions in the tensor ({len(source)})"
         )
     lead = len(target) - len(source)
     for i, n in enumerate(source):
@@ -388,10 +389,12 @@ def setitem(self, given, value):
     if not isinstance(value, (Tensor, bool, int, float, complex, np.generic)):
         raise TypeError(f"can't assign a {_name_of(value)} to a torch.{self.dtype.tensor_name}Tensor")
     steps, indices = steps_of(self._array.shape, given)
-    if self._requires_grad and self._edge is None and state.mode.grad and not _whole(self._array.shape, steps):
-        if isinstance(value, Tensor) and not indices:
-            _fitting(value._array, window(self._array, steps).shape, indices)
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if self._requires_grad and state.mode.grad and not _whole(self._array.shape, steps):
+        base = self._base if self._creation is None else None
+        if history_of(self) is None or base is not None and base._edge is None:  # refused, but what does not fit comes first
+            if isinstance(value, Tensor) and not indices:
+                _fitting(value._array, window(self._array, steps).shape, indices)
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     value = value.item() if isinstance(value, np.generic) else value
     if self._base is not None and (self._requires_grad or isinstance(value, Tensor) and value._requires_grad) and state.mode.grad:
         if overlaps(self._array.shape, self._array.strides, self._array.itemsize):  # an element written here is written elsewhere too
