@@ -300,12 +300,12 @@ def _setitem_(self, steps, indices, value):
     if isinstance(value, ARRAYS):
         if value.ndim and not indices and not same_memory(place, value):
             check_unshared(place)
+        value = _fitting(value, (place[key] if indices else place).shape, indices)
         masked = value.size == 1 and [i.dtype.kind for i in indices if i is not None] == ["b"]
         if value.dtype.kind == "c" and self.dtype.kind not in "cb":
             if masked and value.imag.any():
                 checked_number(self.dtype, value.item())
             value = value.real
-        value = _fitting(value, (place[key] if indices else place).shape, indices)
         if indices and value.dtype != self.dtype and not masked:
             _raise_for_types(self, value)
         value = value.astype(self.dtype)
