@@ -21,12 +21,13 @@ LAST = (1 << 64) - 1  # sequence number of accumulators: they come before every 
 class Storage:
     """The version of one piece of memory, shared by a tensor, its views and what `detach` makes of it."""
 
-    __slots__ = ("version", "place", "views")
+    __slots__ = ("version", "place", "views", "stale")
 
     def __init__(self):
         self.version = 0
         self.place = None  # of the last in-place change
-        self.views = []  # weak references to the views through which gradients would have to flow
+        self.views = []  # weak references to the views whose histories are as they should be
+        self.stale = []  # to those whose histories are stale: a further change has nothing to tell them
 
     tracked = True  # whether changes are counted
 
@@ -41,7 +42,7 @@ class InferenceStorage(Storage):
 
     tracked = False
     place = property(lambda self: None, lambda self, place: None)
-    views = property(lambda self: [])
+    views = stale = property(lambda self: [])
 
     @property
     def version(self):

@@ -172,7 +172,7 @@ class Tensor:
                 self._array = self._array.view(dtypes.of_array(self._array.dtype).numpy)
         self._requires_grad = requires_grad
         self._by_base = False
-        if self._cell is not None and self._cell.views:
+        if self._cell is not None and (self._cell.views or self._cell.stale):
             follow_base(self if self._base is None else self._base)
         return self
 
@@ -487,7 +487,8 @@ def views_of(base):
     """The living views of a tensor, those of its views included."""
     if base._cell is None:
         return []
-    return [v for v in (r() for r in base._cell.views) if v is not None and v._base is base]
+    found = {id(v): v for r in (*base._cell.views, *base._cell.stale) if (v := r()) is not None and v._base is base}
+    return list(found.values())
 
 
 def alias(tensor) -> Tensor:

@@ -137,10 +137,15 @@ def mark_view(out, source, creation=None):
         out._creation = creation
     if cell.version:
         out._version_when_made = cell.version
-    views = cell.views
-    if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # now and then, drop those that are gone
-        views[:] = [r for r in views if r() is not None]
-    views.append(weakref.ref(out))
+    _list(cell.views, out)
+
+
+def _list(references, view):
+    """Add a view to a list of weak references; now and then, drop those that are gone or there twice."""
+    if len(references) >= 32 and len(references) & (len(references) - 1) == 0:
+        living = {id(v): r for r in references if (v := r()) is not None}
+        references[:] = living.values()
+    references.append(weakref.ref(view))
 
 
 def count_change(tensor, place):
@@ -151,12 +156,21 @@ def count_change(tensor, place):
 
 
 def spread_history(tensor):
-    """Make the histories of all views of the same memory stale, because its elements have changed."""
-    for reference in tensor._cell.views:
+    """Make the histories of all views of the same memory stale, because its elements have changed. What is stale already is not looked at again."""
+    cell = tensor._cell
+    fresh = []
+    for reference in cell.views:
         view = reference()
-        if view is not None and view._edge is not STALE and (view._edge is not None or view._base._requires_grad):
+        if view is None:
+            continue
+        if view._edge is None and not view._base._requires_grad:
+            fresh.append(reference)
+            continue
+        if view._edge is not STALE:
             view._edge_before, view._edge = view._edge, STALE
             view._requires_grad = True
+        _list(cell.stale, view)
+    cell.views[:] = fresh
 
 
 def check_may_change(tensor):
@@ -217,6 +231,7 @@ def refresh(view):
     if not base._requires_grad:  # it has been detached since: a dead end, and no error
         node.edges = (None,)
     move_retained(view, view.__dict__.pop("_edge_before", None))
+    _list(view._cell.views, view)
     return node
 
 

@@ -67,6 +67,9 @@ def test_values_and_derivatives_are_those_of_torch(name, sample):
 UNDERIVED = {"acosh", "asinh", "atanh"}  # PyTorch has no derivative for their in-place twins
 
 
+RESHAPING = {"t", "transpose", "swapaxes", "swapdims", "squeeze", "unsqueeze"}  # their twins give the tensor itself another shape
+
+
 def has_twin(name, sample):
     """Whether both have an in-place method for this sample, whose first argument is a floating point tensor."""
     first = sample.args[0] if sample.args else None
@@ -87,7 +90,7 @@ def test_in_place_twins_are_those_of_torch(name, sample):
             quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
         return
     ours = prepare(sample, our_tensor)
-    if tuple(expected.shape) != sample.args[0].shape:  # addbmm_ gives its tensor another shape there; here an in-place twin never does
+    if tuple(expected.shape) != sample.args[0].shape and name not in RESHAPING:  # addbmm_ gives its tensor another shape there; here an in-place twin never does
         with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
             quietly(getattr(ours.args[0] * 1, twin), *ours.args[1:], **ours.kwargs)
         return

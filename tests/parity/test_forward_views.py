@@ -31,3 +31,18 @@ def test_a_change_through_a_second_view_moves_the_tangent_of_the_base(change, tr
         return f(torch.tensor([0.5, 1.5], dtype=torch.float64))
 
     compare(program)
+
+
+@pytest.mark.parametrize("shape", [lambda t: t.zeros(2, 2, dtype=t.float64), lambda t: t.zeros(2, 2, dtype=t.float64).t()])
+def test_three_levels_through_a_change_of_a_whole_view(torch, shape):
+    def f(x):
+        y = shape(torch)
+        y[0] = x
+        y.mul_(x[0])
+        return y[0] * x[0]
+
+    def forward(f):
+        return lambda x: torch.func.jvp(f, (x,), (x * x,))[1]
+
+    third = forward(forward(forward(f)))(torch.tensor([0.5, 1.5], dtype=torch.float64))
+    assert third.tolist() == [0.9375, 16.3125]

@@ -314,3 +314,15 @@ def test_other_shapes_of_the_tensor_itself(torch):
     view = (x * 1)[0]
     view.unsqueeze_(0)
     assert name(view) == "UnsqueezeBackward1" and view._is_view() and tuple(view._base.shape) == (2, 3)
+
+
+def test_the_knowledge_of_views_stays_small():
+    import nbgrad
+
+    y = nbgrad.ones(3, requires_grad=True) * 1
+    view = y[:2]
+    for _ in range(300):
+        view.mul_(1.0)
+        y[:1].add_(0.0)
+        assert view.requires_grad and view.grad_fn is not None
+    assert len(y._cell.views) + len(y._cell.stale) < 150
