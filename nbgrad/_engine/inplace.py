@@ -99,6 +99,9 @@ def make_reshaping(op, node_name):
             mode.observer.before_in_place(op.name, self)
         before = _before(self, recorded, keep_elements=False)
         self._array = op.flat_kernel(*arrays)
+        accumulator = None if self._accumulator is None else self._accumulator()
+        if accumulator is not None:  # gradients that are on their way to a leaf take its new shape, if they can
+            accumulator.shape = self._array.shape
         count_change(self, place)
         node = None
         if recorded:

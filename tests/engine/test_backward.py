@@ -138,11 +138,15 @@ def test_second_order_through_a_leaf_that_is_saved(torch, leaf):
 
 
 def test_backward_with_create_graph_warns_of_the_cycle(torch, leaf):
-    if torch is not nbgrad:
-        torch.set_warn_always(True)  # else only once in a process
     x = leaf(torch, 2.0)
-    with pytest.warns(UserWarning, match="reference cycle between the parameter and its gradient"):
-        (x * x).sum().backward(create_graph=True)
+    if torch is not nbgrad:
+        torch.set_warn_always(True)  # else it warns once in a process
+    try:
+        with pytest.warns(UserWarning, match="reference cycle between the parameter and its gradient"):
+            (x * x).sum().backward(create_graph=True)
+    finally:
+        if torch is not nbgrad:
+            torch.set_warn_always(False)
     assert x.grad.requires_grad
     x.grad = None
 
