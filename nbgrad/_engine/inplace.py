@@ -98,10 +98,10 @@ def make_reshaping(op, node_name):
             mode.observer.begin(op, args)
             mode.observer.before_in_place(op.name, self)
         before = _before(self, recorded, keep_elements=False)
-        self._array = op.flat_kernel(*arrays)
-        accumulator = None if self._accumulator is None else self._accumulator()
-        if accumulator is not None:  # gradients that are on their way to a leaf take its new shape, if they can
-            accumulator.shape = self._array.shape
+        array = op.flat_kernel(*arrays)
+        if self._accumulator is not None and self._accumulator() is not None and array.shape != self._array.shape:
+            raise errors.unsupported("another shape for a leaf to which gradients may be on their way", "use a view of it")
+        self._array = array
         count_change(self, place)
         node = None
         if recorded:
