@@ -16,7 +16,7 @@ from .op import bind, failed, promote, unwrap
 from .plan import NEEDED, NEEDED_TENSORS, as_operand
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
-from .views import check_may_change, count_change, move_retained, spread_history, through_base
+from .views import check_may_change, count_change, move_retained, set_history, spread_history, through_base
 from .writing import check_castable, writable
 
 
@@ -109,8 +109,8 @@ def make_reshaping(op, node_name):
             node.__class__ = op.class_of_node(node_name if isinstance(node_name, str) else node_name(*args))
             move_retained(self, before._edge)
         spread_history(self)
-        if recorded:  # its own history is the new node, also where it is a view
-            self._edge = node
+        if recorded:
+            set_history(self, node)  # also where it is a view
         if mode.observer is not None:
             mode.observer.op(op, (before, *args[1:]), self, node, place, True)
         return self

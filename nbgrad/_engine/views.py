@@ -173,6 +173,13 @@ def spread_history(tensor):
     cell.views[:] = fresh
 
 
+def set_history(tensor, edge):
+    """Give a tensor a history of its own; a view hears of changes again."""
+    tensor._edge = edge
+    if tensor._base is not None:
+        _list(tensor._cell.views, tensor)
+
+
 def check_may_change(tensor):
     """Raise `RuntimeError` where a recorded change in place is forbidden: of leaves, of their views, and of some views."""
     base = tensor._base
@@ -231,7 +238,7 @@ def refresh(view):
     if not base._requires_grad:  # it has been detached since: a dead end, and no error
         node.edges = (None,)
     move_retained(view, view.__dict__.pop("_edge_before", None))
-    _list(view._cell.views, view)
+    set_history(view, node)
     return node
 
 
