@@ -38,6 +38,8 @@ def run_in_place(op, args, place):
     recorded = mode.grad and self._array.dtype.kind in "fc" and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
     if recorded:
         check_may_change(self)
+        if self._edge is STALE:  # before anybody hears of the change
+            gradient_edge(self)
         if self._requires_grad and op.params[0] not in op.differentiable:
             raise errors.unsupported(f"gradients through the in-place operator {op.name}", "detach() the tensor first, or compute a new one")
     target = arrays[0] = writable(self._array, op.expanded)

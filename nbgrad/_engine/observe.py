@@ -180,6 +180,12 @@ def _bottom():
     return (state.mode, "observer") if lowest is None else (lowest, "below")
 
 
+def lowest_observer():
+    """Who stands below all layers of this thread, or None: who only watches."""
+    holder, name = _bottom()
+    return getattr(holder, name)
+
+
 @contextlib.contextmanager
 def observing(observer):
     """Send this thread's events to `observer` inside the block; the one installed before hears nothing meanwhile.

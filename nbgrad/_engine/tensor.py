@@ -483,9 +483,9 @@ def follow_base(base):
                 view._edge = STALE
 
 
-def views_of(base):
-    """The living views of a tensor, those of its views included."""
-    if base._cell is None:
+def views_of(base, most=None):
+    """The living views of a tensor, those of its views included; none if there may be more than `most`."""
+    if base._cell is None or most is not None and len(base._cell.views) + len(base._cell.stale) > most:
         return []
     found = {id(v): v for r in (*base._cell.views, *base._cell.stale) if (v := r()) is not None and v._base is base}
     return list(found.values())

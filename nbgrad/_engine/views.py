@@ -16,6 +16,7 @@ from . import errors
 from .batched import levels_of, whole_batch, with_levels
 from .batching import backward_or_by_example
 from .modes import state
+from .observe import lowest_observer
 from .node import REFRESH, STALE, Node, gradient_edge, next_sequence, node_of, number_of, raise_freed, storage_of
 from .plan import NEEDED, OTHER
 from .tensor import move_retained
@@ -232,13 +233,15 @@ def refresh(view):
     array = view._array
     window = window_of(view)
     stride = tuple(s // array.itemsize for s in array.strides)
-    node = WINDOW_OPERATORS["strided"].plan((NEEDED, OTHER, OTHER, OTHER, OTHER)).record(
-        view, *place, base, array.shape, stride, window.offset // array.itemsize, window
-    )  # fmt: skip
+    op, args = WINDOW_OPERATORS["strided"], (base, array.shape, stride, window.offset // array.itemsize, window)
+    node = op.plan((NEEDED, OTHER, OTHER, OTHER, OTHER)).record(view, *place, *args)
     if not base._requires_grad:  # it has been detached since: a dead end, and no error
         node.edges = (None,)
     move_retained(view, view.__dict__.pop("_edge_before", None))
     set_history(view, node)
+    observer = lowest_observer()
+    if observer is not None:  # who watches sees where the view comes from now; for layers nothing has happened
+        observer.op(op, args, view, node, place)
     return node
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from .._engine.modes import state
 from .._engine.observe import Observer
 from .._engine.op import Op
-from .._engine.tensor import Tensor
+from .._engine.tensor import Tensor, views_of
 from .records import Call, Graph, Scope, Step, Summary, Value
 from .source import Sources, names_of, ours
 from .summary import summarize
@@ -26,12 +26,13 @@ from .summary import summarize
 MAX_CALLS = 100_000  # recorded; what comes after is counted in a note
 MAX_STEPS = 200_000
 MAX_TAPE = 20_000  # events written down before they are looked at, so that their tensors can go
+MAX_VIEWS = 256  # of one tensor, whose elements are kept as they were before a change
 SMALL = 1 << 16  # bytes of an array that is kept alive for its summary
 FEW_ELEMENTS = 1 << 10  # arrays of no more are not worth counting
 KEPT_BYTES = 1 << 26  # of other arrays on the tape, before they are summarized
 FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
 
-_OP, _FAILED, _ENTER, _EXIT, _OVERWRITE, _START, _NODE, _LEAF = range(8)
+_OP, _FAILED, _ENTER, _EXIT, _OVERWRITE, _SEEN, _START, _NODE, _LEAF = range(9)
 
 
 class _Draft:
@@ -96,9 +97,14 @@ class Recorder(Observer):
         self._append((_EXIT,))
 
     def before_in_place(self, op, tensor):
-        array = tensor._array
-        version = 0 if tensor._cell is None or tensor.is_inference() else tensor._cell.version
-        self._append((_OVERWRITE, tensor, array.copy() if array.nbytes <= SMALL else None, version, op))
+        base = tensor if tensor._base is None else tensor._base
+        for changed in (tensor,) if op is None or base is tensor else (tensor, base):
+            array = changed._array
+            version = 0 if tensor._cell is None or tensor.is_inference() else tensor._cell.version
+            self._append((_OVERWRITE, changed, array.copy() if array.nbytes <= SMALL else None, version, op))
+        for view in views_of(base, MAX_VIEWS):
+            if view is not tensor and view._array.nbytes <= SMALL:
+                self._append((_SEEN, view, view._array.copy()))
 
     def backward_start(self, roots):
         self._append((_START, tuple(roots)))
@@ -169,6 +175,12 @@ class Recorder(Observer):
         inputs = self._inputs(args, before)
         results = result if isinstance(result, (tuple, list)) else (result,)
         results = [t for t in results if isinstance(t, Tensor)]
+        edges = None if node is None else _edges_of_inputs(op, args, node)
+        base = result._base if in_place and not op.view else None
+        if base is not None:  # a change through a view: the base comes out changed too, and gradients go back to what it was
+            inputs = (*inputs, self._value_of(base).id)
+            results.insert(0, base)
+            edges = edges and (None, *edges[1:], edges[0])
         outputs = []
         for t in results:
             fields = {"made_at": place}
@@ -178,10 +190,10 @@ class Recorder(Observer):
         call = {
             "id": f"c{len(self._calls)}", "op": name, "inputs": inputs, "outputs": tuple(outputs), "node": node and type(node).__name__,
             "params": _params(op, args), "formulas": formulas_of(op), "scope": self._open[-1] if self._open else None, "place": place, "grad_mode": grad_mode,
-            "in_place": in_place, "is_view": bool(results) and results[0]._base is not None,
+            "in_place": in_place, "is_view": bool(results) and results[-1]._base is not None,
         }  # fmt: skip
         if node is not None:
-            self._call_of_node[node] = (call["id"], tuple(outputs), _edges_of_inputs(op, args, node))
+            self._call_of_node[node] = (call["id"], tuple(outputs), edges)
         self._calls.append(call)
 
     def _on_failed(self, op, args, error, place):
@@ -210,6 +222,12 @@ class Recorder(Observer):
         draft.fields["version"] = version
         if op is None:  # backward adds to it: whoever takes it next takes another value
             del self._known[id(tensor)]
+
+    def _on_seen(self, tensor, copy):
+        """The elements of a view, which are about to change with those of its base."""
+        draft = self._known.get(id(tensor))
+        if draft is not None and draft.reference() is tensor and draft.array is not None:
+            draft.array, draft.data = None, summarize(copy)
 
     def _on_start(self, roots):
         self._backwards += 1
@@ -245,7 +263,7 @@ class Recorder(Observer):
             self._steps.append(Step(max(self._backwards, 0), self._order, node, call, value, grads_in, grads_out))
         self._order += 1
 
-    _HANDLERS = (_on_op, _on_failed, _on_enter, _on_exit, _on_overwrite, _on_start, _on_node, _on_leaf)
+    _HANDLERS = (_on_op, _on_failed, _on_enter, _on_exit, _on_overwrite, _on_seen, _on_start, _on_node, _on_leaf)
 
     # ---- from drafts to the record
 
@@ -375,6 +393,8 @@ def _params(op, args):
         if value is None or value is default or type(value) is type(default) and value == default:
             continue
         text = repr(value)
+        if text.startswith("<"):  # what only we know how to read
+            continue
         found.append((name, text if len(text) <= 60 else text[:57] + "..."))
     return tuple(found)
 
