@@ -10,13 +10,16 @@ from __future__ import annotations
 import contextlib
 import functools
 
-from .batched import DYNAMIC, NotBatchable, Refused, attempt, batch_size, has_level, joined, looped, shape_in_batch, slice_of, summed_over_level, top_level, with_level
+from .batched import (
+    DYNAMIC, NotBatchable, Refused, attempt, batch_size, has_level, joined, looped, shape_in_batch, slice_of, summed_over_level, top_level,
+    with_level,
+)  # fmt: skip
 from . import batch_rules  # noqa: F401  (fills the tables of batched.py)
 from .modes import state
 from .node import node_of, number_of
 from .observe import Layer, layers_of, remove_layer
 from .plan import Plan
-from .tensor import Tensor, wrap
+from .tensor import Tensor
 
 INPLACE = (
     "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements than "

@@ -35,7 +35,8 @@ def run_in_place(op, args, place):
     mode = state.mode
     arrays, kinds = unwrap(op, args)
     # numbers that are no floats have no history, whatever is written over them
-    recorded = mode.grad and self._array.dtype.kind in "fc" and any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
+    wanted = any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable or p == "self")
+    recorded = mode.grad and wanted and self._array.dtype.kind in "fc"
     if recorded:
         check_may_change(self)
         if self._edge is STALE:  # before anybody hears of the change

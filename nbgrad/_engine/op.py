@@ -40,7 +40,10 @@ LINEAR, MULTILINEAR, ELEMENTWISE, REDUCTION = "linear", "multilinear", "elementw
 class Op:
     """One primitive operator. Calling it works on tensors and, inside formulas, on bare arrays alike."""
 
-    def __init__(self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded, analytic, jvp):
+    def __init__(
+        self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded,
+        analytic, jvp,
+    ):  # fmt: skip
         self.kernel = kernel
         self.ufunc = ufunc
         self.name = name
@@ -354,8 +357,8 @@ def run(op, args, place):
 def failed(op, args, arrays, error, place):
     """Tell the observer, then raise the error as PyTorch would word it. Gives the result where a batch only has to be run example by example."""
     observer = state.mode.observer
-    if (top_level(arrays) or isinstance(error, NotBatchable)) and not isinstance(error, Refused):  # also of other errors only those that each example has are worth showing
-        try:
+    if (top_level(arrays) or isinstance(error, NotBatchable)) and not isinstance(error, Refused):
+        try:  # whatever the error: what each example alone raises is worth more
             return run_by_example(op, arrays, error)
         except Exception as inner:
             error = inner

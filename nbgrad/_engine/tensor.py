@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from . import dtypes, errors
+from . import dtypes
 from .batched import NotBatchable
 from .hooks import add_hook, hooks_of_leaf, hooks_of_node
 from .modes import place_of_caller, state

@@ -16,8 +16,8 @@ from . import errors
 from .batched import levels_of, whole_batch, with_levels
 from .batching import backward_or_by_example
 from .modes import state
-from .observe import lowest_observer
 from .node import REFRESH, STALE, Node, gradient_edge, next_sequence, node_of, number_of, raise_freed, storage_of
+from .observe import lowest_observer
 from .plan import NEEDED, OTHER
 from .tensor import move_retained
 

@@ -7,7 +7,6 @@ import operator
 
 import numpy as np
 
-from .._engine import errors
 from .._engine.batched import anywhere, everywhere
 from .._engine.op import ELEMENTWISE, facade, primitive
 from .._engine.tensor import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.batched import outside, zeros_for
+from .._engine.batched import zeros_for
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .shape import dims_of

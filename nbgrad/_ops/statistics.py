@@ -15,7 +15,6 @@ from .._engine.op import NAMES, REDUCTION, facade, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
 from .choice import where
-from .matmul import _squeezed
 from .pointwise import _zeros, abs, sgn, widened
 from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
 

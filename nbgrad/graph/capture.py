@@ -104,7 +104,7 @@ class Recorder(Observer):
             self._append((_OVERWRITE, changed, array.copy() if array.nbytes <= SMALL else None, version, op))
         for view in views_of(base, MAX_VIEWS):
             if view is not tensor and view._array.nbytes <= SMALL:
-                self._append((_SEEN, view, view._array.copy()))
+                self._append((_SEEN, view, view._array.copy(), base._cell.version))
 
     def backward_start(self, roots):
         self._append((_START, tuple(roots)))
@@ -223,11 +223,12 @@ class Recorder(Observer):
         if op is None:  # backward adds to it: whoever takes it next takes another value
             del self._known[id(tensor)]
 
-    def _on_seen(self, tensor, copy):
+    def _on_seen(self, tensor, copy, version):
         """The elements of a view, which are about to change with those of its base."""
         draft = self._known.get(id(tensor))
         if draft is not None and draft.reference() is tensor and draft.array is not None:
             draft.array, draft.data = None, summarize(copy)
+            draft.fields["version"] = version
 
     def _on_start(self, roots):
         self._backwards += 1

@@ -229,7 +229,7 @@ def with_large_values(graph: Graph) -> tuple[Graph, dict]:
     matrix[5, 7] = np.nan
     arrays = {"t7": images, "t8": matrix}
     more = tuple(
-        Value(id, a.shape, "float32", name, requires_grad=True, data=summarize(a), grad=summarize(a / 100), grad_kept=True)
+        Value(id, a.shape, "float32", name, requires_grad=True, is_parameter=True, data=summarize(a), grad=summarize(a / 100), grad_kept=True)
         for id, name, a in [("t7", "images", images), ("t8", "weight", matrix)]
     )
     return dataclasses.replace(graph, values=graph.values + more), arrays

@@ -36,6 +36,7 @@ def test_other_views_are_taken_anew_and_keep_what_they_held(graph):
     made = [c for c in graph.calls if any(graph.value(o).name == "tail" for o in c.outputs)]
     assert [c.node for c in made] == ["SliceBackward0", "AsStridedBackward0"]
     assert [numbers(graph.value(c.outputs[0])) for c in made] == [[4.0, 6.0], [8.0, 6.0]]
+    assert [graph.value(c.outputs[0]).version for c in made] == [0, 1]
     changed = next(c for c in graph.calls if c.op == "mul_").outputs[0]
     assert made[1].inputs == (changed,)
 
