@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes, errors
-from .._engine.batched import ARRAYS, contiguous, zeros_for
+from .._engine.batched import ARRAYS, zeros_for
 from .._engine.modes import place_of_caller, state
 from .._engine.op import ELEMENTWISE, LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor, alias, follow_base
