@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import weakref
 
@@ -391,14 +390,6 @@ def test_nothing_stays_behind(counting):
     del y
     assert [r() for r in (*gone, level)] == [None, None, None]
     assert "_tangents" not in x.__dict__
-
-
-@pytest.fixture
-def counting():
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def test_other_threads_hear_nothing_of_a_level():

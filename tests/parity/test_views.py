@@ -1,6 +1,5 @@
 """Views and changes in place: who shares memory and version with whom, which history each gets, and what is forbidden."""
 
-import gc
 import weakref
 
 import pytest
@@ -275,14 +274,6 @@ def test_histories_of_views_are_freed_by_counting(torch):
     gone = [weakref.ref(t) for t in (y, view)]
     del y, view
     assert [r() for r in gone] == [None, None]
-
-
-@pytest.fixture
-def counting():
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def test_a_loop_over_the_rows_of_a_buffer(torch):
