@@ -110,7 +110,6 @@ def make_reshaping(op, node_name):
         if recorded:
             node = (op.complex_plan if self._array.dtype.kind == "c" else op.plan)(kinds).record(self, *place, before, *args[1:])
             node.__class__ = op.class_of_node(node_name if isinstance(node_name, str) else node_name(*args))
-            move_retained(self, before._edge)
         spread_history(self)
         if recorded:
             set_history(self, node)  # also where it is a view
