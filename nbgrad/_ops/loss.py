@@ -76,11 +76,16 @@ def _of_one_size(input, target):
 # ---- distances
 
 
+def _as_numbers(x, other):
+    """Bools among tensors as numbers of the other's type, which can be subtracted; arrays can be anyway."""
+    return x.to(other.dtype) if isinstance(x, Tensor) and x._array.dtype.kind == "b" else x
+
+
 def _distance(name, node, value, slope):
     """A primitive loss of the difference `input - target`, from its value and its slope, each with one parameter."""
 
     def share(grad, self, target, beta, reduction):
-        return _share(grad, _broadcast_shape(self.shape, target.shape), reduction) * slope(self - target, beta)
+        return _share(grad, _broadcast_shape(self.shape, target.shape), reduction) * slope(_as_numbers(self, target) - _as_numbers(target, self), beta)
 
     @primitive(
         name=name, overload="pair", node=node, promote="same",
