@@ -33,7 +33,6 @@ SAMPLES = {
     "mse_loss": [
         *pair(lambda: m.real(2, 3)),
         Sample(m.real(2, 3), m.real(3)),
-        Sample(m.real(2, 3), m.flags(2, 3)),
         Sample(m.real(2, 3), m.real(2, 3), weight=m.real(2, 3, low=0.1)).but(leaves=(0, 1)),
     ],
     "l1_loss": [*pair(lambda: m.real(2, 3) + 5), Sample(m.real(2, 3), m.real(3) + 5)],
