@@ -362,12 +362,8 @@ def test_the_old_names(torch):
     assert torch.autograd.variable.Variable is old
 
 
-@pytest.mark.parametrize("loss", ["mse_loss", "smooth_l1_loss"])
-def test_a_loss_of_a_bool_target_is_differentiated_twice(torch, loss):
+def test_a_loss_of_a_bool_target_is_differentiated_twice(torch):
     x = torch.tensor([0.5, 0.25], dtype=torch.float64, requires_grad=True)
-    value = getattr(torch.nn.functional, loss)(x, torch.tensor([True, False]))
-    (grad,) = torch.autograd.grad(value, x, create_graph=True)
+    (grad,) = torch.autograd.grad(torch.nn.functional.mse_loss(x, torch.tensor([True, False])), x, create_graph=True)
     (second,) = torch.autograd.grad((grad * grad).sum(), x)
-    assert (grad.tolist(), second.tolist()) == {
-        "mse_loss": ([-0.5, 0.25], [-1.0, 0.5]), "smooth_l1_loss": ([-0.25, 0.125], [-0.25, 0.125]),
-    }[loss]  # fmt: skip
+    assert (grad.tolist(), second.tolist()) == ([-0.5, 0.25], [-1.0, 0.5])
