@@ -289,7 +289,7 @@ def _set_node(self, steps, indices, value):
     "_setitem_",
     vjp={
         "self": lambda grad, steps, indices: _cleared(grad, steps, indices),
-        "value": lambda grad, steps, indices: _taken(grad, steps, indices),
+        "value": lambda grad, steps, indices, value_shape: _led(_taken(grad, steps, indices), value_shape),
     },
     mutates=True, expanded=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"), jvp=LINEAR,
 )  # fmt: skip
@@ -349,6 +349,12 @@ def _check_broadcast(value, target, indices):
                 f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at non-singleton dimension {lead + i}."
                 f"  Target sizes: {list(target)}.  Tensor sizes: {list(source)}"
             )
+
+
+def _led(grad, shape):
+    """A gradient with the leading dimensions of size 1 that the value had beyond its target."""
+    missing = len(shape) - grad.ndim
+    return grad.reshape((1,) * missing + tuple(grad.shape)) if missing > 0 else grad
 
 
 @primitive("_cleared", vjp={"self": lambda grad, steps, indices: _cleared(grad, steps, indices)}, method=False, namespace=())

@@ -317,3 +317,11 @@ def test_the_knowledge_of_views_stays_small():
         y[:1].add_(0.0)
         assert view.requires_grad and view.grad_fn is not None
     assert len(y._cell.views) + len(y._cell.stale) < 150
+
+
+def test_a_value_with_more_dimensions_than_its_target(torch):
+    x = leaf(torch)
+    y = torch.zeros(3)
+    y[...] = x[:1].unsqueeze(0) * 2
+    (y * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert x.grad.tolist() == [12.0, 0.0, 0.0, 0.0]
