@@ -1,8 +1,11 @@
-"""What all tests share: PyTorch beside us or a clear word that it is missing, and the order in which kinds of test run."""
+"""What all tests share: the `torch` that a test of behaviour gets, PyTorch beside us or a clear word that it is missing, and the order in which kinds of test run."""
 
+import gc
 import os
 
 import pytest
+
+import nbgrad
 
 
 def pytest_addoption(parser):
@@ -22,3 +25,18 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Browser tests last: Playwright leaves an event loop running in the thread, and tests that start one of their own would fail."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.fixture(params=["nbgrad", "torch"])
+def torch(request):
+    """Run the test on nbgrad and on real PyTorch: what it asserts is PyTorch's behaviour."""
+    return nbgrad if request.param == "nbgrad" else pytest.importorskip("torch")
+
+
+@pytest.fixture
+def counting():
+    """Leave freeing to reference counting alone: what sits in a cycle stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -78,7 +78,10 @@ def rsqrt(self):
     return np.reciprocal(np.sqrt(self))
 
 
-@primitive(vjp={"self": lambda grad, self: grad * (self * 2)}, promote="same", in_place=True, node="PowBackward0", jvp=ELEMENTWISE)
+@primitive(
+    vjp={"self": lambda grad, self: grad * (2 * self**1)},  # a power, as in PyTorch: the third derivative is 0, no error
+    promote="same", in_place=True, node="PowBackward0", jvp=ELEMENTWISE,
+)  # fmt: skip
 def square(self):
     """Multiply each element by itself."""
     return self.astype(np.int64) * self if self.dtype.kind == "b" else np.multiply(self, self)

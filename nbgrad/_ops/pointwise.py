@@ -263,7 +263,7 @@ def _power_by_base(grad, self, exponent):
     if is_number(exponent):
         if exponent == 0:
             return _zeros(grad)
-        return grad * (self * 2) if exponent == 2 else grad * (exponent * self ** (exponent - 1))
+        return grad * (exponent * self ** (exponent - 1))
     # the exponent is kept from -1 where it is 0, so that the second derivative at 0 ** 0 is no nan
     return where(exponent == 0, 0.0, grad * (exponent * self ** (where(exponent == 0, 1, exponent) - 1)))
 

@@ -1,28 +1,9 @@
-"""The `torch` that a test of behaviour gets: nbgrad, and the oracle."""
-
-import gc
+"""What tests of the engine share."""
 
 import pytest
-
-import nbgrad
-
-
-@pytest.fixture(params=["nbgrad", "torch"])
-def torch(request):
-    """Run the test on nbgrad and on real PyTorch: what it asserts is PyTorch's behaviour."""
-    return nbgrad if request.param == "nbgrad" else pytest.importorskip("torch")
 
 
 @pytest.fixture
 def leaf():
     """Make a leaf that requires a gradient, of some numbers."""
     return lambda torch, *values: torch.tensor(list(values), requires_grad=True)
-
-
-@pytest.fixture
-def counting():
-    """Leave freeing to reference counting alone: what sits in a cycle stays."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()

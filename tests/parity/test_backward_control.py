@@ -306,6 +306,18 @@ def test_with_create_graph_the_sum_is_a_new_tensor(torch, pair):
     x.grad = None
 
 
+@pytest.mark.parametrize("exponent", [1, 2, 2.0, 3, "square"])
+def test_how_often_a_power_can_be_differentiated(torch, exponent):
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x.square() if exponent == "square" else x**exponent
+    histories = 0
+    while y.requires_grad:
+        (y,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        histories += 1
+    assert histories == {1: 2, 2: 3, 3: 4}[2 if exponent == "square" else exponent]
+    assert y.tolist() == [0.0, 0.0]
+
+
 def test_accumulation_counts_as_a_change(torch, pair):
     x, y = pair
     s = y.sum()
