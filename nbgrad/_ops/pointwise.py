@@ -245,6 +245,9 @@ def pow(self, exponent):
         return _integer_power(self, exponent)
     if self.dtype.kind == "b":
         return np.logical_or(self, np.logical_not(exponent))
+    if type(exponent) is np.ndarray and exponent.ndim and (0 in exponent.strides or exponent.shape != np.shape(self)):
+        # NumPy takes a root where one exponent serves a whole row, and (-inf) ** 0.5 is inf as a power but nan as a root
+        exponent = np.broadcast_to(exponent, np.broadcast_shapes(exponent.shape, np.shape(self))).copy()
     return np.power(self, exponent)
 
 

@@ -91,6 +91,7 @@ SAMPLES = {
         Sample(m.whole(5), m.whole(5)),
         Sample(m.whole(5), 0.5).but(grad=False),
         *edges(2, 3, 0.5, -1, -0.5, 0),
+        Sample(np.array([-inf, inf, 4.0]), np.array([0.5])).but(grad=False),
     ],
     "float_power": [
         Sample(m.real(3, low=0.2), 2),
