@@ -21,8 +21,10 @@ from nbgrad.graph.records import Graph
 MAX_BYTES = 4_000_000
 
 _MODULES = (
-    "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "pane", "inspector", "picture", "explorer",
+    "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "pane", "inspector", "picture", "shared",
+    "parts", "explorer",
 )  # fmt: skip
+_STYLES = ("explorer",)
 _ENDINGS = {
     "widget": (("sibling", "widget"), "export default { render: renderWidget };\n"),
     "page": (("page",), "startPage();\n"),
@@ -40,8 +42,8 @@ def explorer_script(ending: str) -> str:
 
 @functools.cache
 def explorer_style() -> str:
-    """The explorer's style sheet."""
-    return _asset("explorer.css")
+    """The explorer's style sheets, one after the other."""
+    return "\n".join(_asset(f"{name}.css") for name in _STYLES)
 
 
 def _asset(name):
@@ -52,18 +54,20 @@ def to_html(
     graph: Graph,
     svg: str,
     arrays: Mapping[str, Mapping[str, dict]] | None = None,
+    answers: Mapping[str, Mapping[str, object]] | None = None,
     *,
     title: str = "Computation graph",
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """Write a graph as one HTML file that is interactive from disk and fetches nothing.
 
-    `arrays` gives value id -> {"data" or "grad": what `Inspection.to_plain` returned}. What does not fit into `max_bytes` is left out,
+    `arrays` gives value id -> {"data" or "grad": what `Inspection.to_plain` returned}, and `answers` kind -> {`answer_key(wish)`: header}, the
+    answers to what the page may ask a kernel. What does not fit into `max_bytes` is left out,
     arrays before the picture, and the page says so; `ValueError` where the record alone does not fit.
     """
     arrays, svg, notes = _fit(graph, svg, arrays or {}, max_bytes)
     record = json.loads(graph.replace(notes=graph.notes + notes).to_json())
-    data = json.dumps({"graph": record, "svg": svg, "arrays": arrays}, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps({"graph": record, "svg": svg, "arrays": arrays, "answers": answers or {}}, separators=(",", ":")).replace("<", "\\u003c")
     script = explorer_script("page")
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src '{_digest(script)}'"
     return _PAGE.format(
@@ -74,6 +78,11 @@ def to_html(
         data=data,
         script=script,
     )
+
+
+def answer_key(wish: Mapping[str, object]) -> str:
+    """Under what the answer to a wish stands in a file."""
+    return json.dumps({name: wish[name] for name in sorted(wish)}, separators=(",", ":"), ensure_ascii=False)
 
 
 def _fit(graph, svg, arrays, max_bytes):

@@ -1,7 +1,6 @@
 """The live explorer: a widget that draws a recorded graph and looks into its tensors while they live.
 
-Two models. `GraphView` is pushed to: the record, the picture, and what changed since. `ArrayRequests` is asked: the page sends it a value's
-id and gets an inspection of the array. They are two because a kernel that is busy with a cell answers a comm from the thread that last
+Two models. `GraphView` is pushed to: the record, the picture, and what changed since. `Requests` is asked: `answers/` tells what. They are two because a kernel that is busy with a cell answers a comm from the thread that last
 published on it. Handlers only read; nothing here runs a backward pass.
 """
 
@@ -22,9 +21,11 @@ import numpy as np
 import traitlets
 from IPython.display import display
 
+from nbgrad.graph.drawing import Drawing
 from nbgrad.graph.html import explorer_script, explorer_style
 from nbgrad.graph.records import Graph, Summary
-from nbgrad.graph.inspect_array import inspect_array
+
+from .answers import ANSWERS
 
 PUSH_INTERVAL = 0.05  # seconds; a thousand messages a second would make the server drop some for good
 
@@ -39,13 +40,13 @@ class Source(Protocol):
         """Summaries of "data" and "grad" now, for every value that is still alive."""
 
 
-class ArrayRequests(anywidget.AnyWidget):
-    """The model that answers the page's requests for arrays; it has no view."""
+class Requests(anywidget.AnyWidget):
+    """The model that answers the page's questions; it has no view."""
 
     _esm = "export default {};"
 
-    def __init__(self, source: Source | None = None):
-        self._source = source
+    def __init__(self, view=None):
+        self._view = view
         super().__init__()
         self.on_msg(self._answer)
 
@@ -53,39 +54,24 @@ class ArrayRequests(anywidget.AnyWidget):
         """Answer on the model that was asked: this one, or the view in a host that cannot find this one."""
         if not isinstance(message, dict):
             return
-        if message.get("kind") == "hello":
+        kind = message.get("kind")
+        if kind == "hello":
             asked.send({"kind": "ready", "aside": threading.current_thread() is not threading.main_thread()})
-        elif message.get("kind") == "array":
-            header, buffers, error = None, [], None
+        elif isinstance(kind, str) and kind in ANSWERS:
+            found, error = None, None
             try:
-                header, buffers = self._inspect(message)
+                found = ANSWERS[kind](self._view, message)
             except Exception as fault:  # told to the reader; an unanswered request would only time out
                 error = f"{type(fault).__name__}: {fault}"
-            reply = {
-                "kind": "array",
-                "request": message.get("request"),
-                "found": header is not None,
-                "header": header,
-                "error": error,
-            }
+            header, buffers = (None, []) if found is None else found
+            reply = {"kind": kind, "request": message.get("request"), "found": found is not None, "header": header, "error": error}
             asked.send(reply, buffers=buffers)
-
-    def _inspect(self, message):
-        which = message.get("which")
-        array = self._source.array(str(message.get("value")), which) if self._source and which in ("data", "grad") else None
-        if array is None:
-            return None, []
-        reduce = "mean" if message.get("reduce") == "mean" else "max_abs"
-        seen = inspect_array(
-            array, _integers(message.get("index")), reduce=reduce, at=(_integers(message.get("at")) + [0, 0])[:2]
-        )
-        return seen.header, list(seen.buffers)
 
 
 class GraphView(anywidget.AnyWidget):
     """An interactive picture of a recorded graph beside an inspector of the selected tensor.
 
-    `source` gives the living arrays; without one the record alone is shown. Call `refresh` whenever tensors may have changed.
+    `source` gives the living arrays; without one the record alone is shown. `drawing` is the whole record and how it is drawn. Call `refresh` whenever tensors may have changed.
     """
 
     _esm = explorer_script("widget")
@@ -100,19 +86,20 @@ class GraphView(anywidget.AnyWidget):
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
     key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)
-    requests = traitlets.Instance(ArrayRequests, help="The model that answers for arrays.").tag(
+    requests = traitlets.Instance(Requests, help="The model that answers the page's questions.").tag(
         sync=True, **ipywidgets.widget_serialization
     )
 
-    def __init__(self, graph: Graph, svg: str, source: Source | None = None, **traits):
+    def __init__(self, graph: Graph, svg: str, source: Source | None = None, drawing: Drawing | None = None, **traits):
         self._record = graph
-        self._source = source
+        self.source = source
+        self.drawing = drawing
         self._stamp = 0
         self._pushed_at = 0.0
         self._planned = None
         json = graph.to_json()
         key = hashlib.sha256((json + svg).encode("utf-8", "replace")).hexdigest()[:16]
-        super().__init__(graph=json, svg=svg, key=key, requests=ArrayRequests(source), **traits)
+        super().__init__(graph=json, svg=svg, key=key, requests=Requests(self), **traits)
         self.on_msg(self.requests._answer)  # hosts that cannot find a second model ask this one
         self.refresh()
 
@@ -140,11 +127,11 @@ class GraphView(anywidget.AnyWidget):
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
-        if self._source is None:
+        if self.source is None:
             return
         self._pushed_at = time.monotonic()
         try:
-            state = self._source.state()
+            state = self.source.state()
         except Exception as fault:  # the reader's cell must not fail for the picture beside it
             self.status = f"not live any more: {type(fault).__name__}: {fault}"
             return
@@ -221,7 +208,3 @@ def _plain(summary):
 
 def _finite(x):
     return str(x) if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))) else x
-
-
-def _integers(plain):
-    return [int(i) for i in plain if isinstance(i, (int, float)) and abs(i) < 2**53] if isinstance(plain, list) else []

@@ -106,7 +106,7 @@ def _show_view(drawing, recording, remember, text, page):
         from .live import LiveTensors
 
         source = LiveTensors(recording.recorder)
-        view = GraphView(drawing.shown, drawing.svg, source)
+        view = GraphView(drawing.shown, drawing.svg, source, drawing)
         view.show(text, page)
     except Exception as error:  # widgets missing or broken: the picture still stands
         say(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from nbgrad.graph.records import Graph, Summary, Value
 from nbgrad.notebook import explorer
-from nbgrad.notebook.explorer import ArrayRequests, GraphView, static_bundle
+from nbgrad.notebook.explorer import Requests, GraphView, static_bundle
 
 GRAD = Summary(2, (0.5, 0.5), mean=0.5, std=0.0, min=0.5, max=0.5, norm=2**-0.5)
 DATA = Summary(2, (1.0, float("nan")), mean=1.0, std=0.0, min=1.0, max=1.0, norm=1.0, nan=1)
@@ -129,7 +130,7 @@ def test_closing_cancels_what_was_planned():
 
 
 def ask(source, **message):
-    requests = ArrayRequests(source)
+    requests = Requests(SimpleNamespace(source=source))
     sent = []
     requests.send = lambda content, buffers=None: sent.append((content, buffers))
     requests._answer(requests, {"kind": "array", "request": "r1", "value": "t0", "which": "data", **message}, [])
@@ -159,7 +160,7 @@ def test_odd_requests_are_answered_all_the_same(message):
 
 
 def test_messages_that_are_not_ours_are_ignored():
-    requests = ArrayRequests(OneTensor())
+    requests = Requests(SimpleNamespace(source=OneTensor()))
     for message in (None, "x", {}, {"kind": "other"}):
         requests._answer(requests, message, [])
 

@@ -3,31 +3,32 @@
 import { element } from "./dom.js";
 import { formatBrief, plural } from "./format.js";
 import { Inspector } from "./inspector.js";
+import { makeParts } from "./parts.js";
 import { Picture } from "./picture.js";
 import { opName, Record } from "./record.js";
+import { sharedHere } from "./shared.js";
 import { followTheme } from "./theme.js";
 
 const NARROW = 640;
 
 /**
+ * @typedef {{ header: any, buffers: DataView[] }} Answer
  * @typedef {{ graph: any, svg: string, theme: string, selected: string, live: { [id: string]: import("./record.js").State },
- *   inspect: import("./inspector.js").InspectorOptions["inspect"], onSelect: (id: string) => void, noElements: string }} Host
+ *   inspect: import("./inspector.js").InspectorOptions["inspect"], ask: (kind: string, wish: any) => Promise<Answer | null>,
+ *   onSelect: (id: string) => void, noElements: string, shared?: import("./shared.js").Shared }} Host
+ *   `ask` puts a question of some kind (see notebook/answers.py) and gives null where nobody knows; it rejects where nobody answers.
+ *   `shared` is what all views of one graph have in common.
  */
 
 export class Explorer {
   /** @param {HTMLElement} parent @param {Host} host */
   constructor(parent, host) {
     this.host = host;
+    this.shared = host.shared ?? sharedHere();
     this.record = new Record(host.graph);
     this.live = host.live ?? {};
     this.selected = "";
-    const order = new Map([...this.record.calls.keys(), ...this.record.values.keys()].map((id) => [id, this.rankOf(id)]));
-    this.picture = new Picture({
-      text: host.svg,
-      label: (id) => this.record.describe(id, this.live[id]),
-      order: (id) => order.get(id) ?? 0,
-      onSelect: (id) => this.choose(id),
-    });
+    this.picture = this.draw(host.svg);
     this.inspector = new Inspector({
       record: this.record,
       state: (id) => this.live[id],
@@ -37,6 +38,7 @@ export class Explorer {
       inspect: host.inspect,
       noElements: host.noElements,
     });
+    this.parts = makeParts(this);
     this.element = this.build();
     this.theme = followTheme(this.element, host.theme, () => this.inspector.refresh());
     parent.append(this.element);
@@ -46,7 +48,36 @@ export class Explorer {
     this.picture.begin();
     this.showBackward(this.backwardSeen());
     for (const id of Object.keys(this.live)) this.inkGradient(id);
+    for (const part of this.parts) part.redrawn?.();
     if (host.selected) this.select(host.selected);
+  }
+
+  draw(svg) {
+    const order = new Map([...this.record.calls.keys(), ...this.record.values.keys()].map((id) => [id, this.rankOf(id)]));
+    return new Picture({
+      text: svg,
+      label: (id) => this.record.describe(id, this.live[id]),
+      order: (id) => order.get(id) ?? 0,
+      onSelect: (id) => this.choose(id),
+    });
+  }
+
+  /** Show another state of the same graph, such as a group opened: what was selected stays so. @param {any} graph @param {string} svg */
+  redraw(graph, svg) {
+    const [before, chosen] = [this.picture, this.selected];
+    this.record = new Record(graph);
+    this.inspector.options.record = this.record;
+    this.picture = this.draw(svg);
+    before.element.replaceWith(this.picture.element);
+    this.selected = "";
+    this.arrange();
+    this.picture.begin();
+    this.picture.keepView(before);
+    before.destroy();
+    for (const id of Object.keys(this.live)) this.inkGradient(id);
+    for (const part of this.parts) part.redrawn?.();
+    if (chosen) this.select(chosen);
+    if (!this.selected) this.inspector.show("");
   }
 
   /** Values after what made them: their number in the record, kept in the order of the calls. */
@@ -97,6 +128,7 @@ export class Explorer {
         button("Zoom in (+)", "+", () => this.picture.zoom(1.25)),
       ),
       this.backward,
+      ...this.inPlace("toolbar"),
       this.status,
       this.found,
       this.search,
@@ -112,9 +144,15 @@ export class Explorer {
         onkeydown: (event) => this.key(event),
       },
       toolbar,
+      ...this.inPlace("above"),
       element("div", { class: "nbx-body" }, this.picture.element, this.inspector.element),
+      ...this.inPlace("below"),
       this.announcer,
     );
+  }
+
+  inPlace(place) {
+    return this.parts.filter((part) => part.place === place).map((part) => part.element);
   }
 
   /** Beside each other where there is room, else the inspector below; below too where a long graph would shrink beyond reading. */
@@ -147,6 +185,7 @@ export class Explorer {
     this.selected = known;
     this.picture.select(known);
     this.inspector.show(known);
+    for (const part of this.parts) part.selected?.(known);
     this.announce(known ? `${this.record.describe(known, this.live[known])}, selected` : "selection cleared");
   }
 
@@ -193,6 +232,7 @@ export class Explorer {
       "=": () => this.picture.zoom(1.25),
       "-": () => this.picture.zoom(1 / 1.25),
       0: () => this.picture.showAll(),
+      ...Object.assign({}, ...this.parts.map((part) => part.keys)),
     };
     event.stopPropagation(); // the notebook has its own meaning for single keys
     if (typing || !actions[event.key]) return;
@@ -222,6 +262,7 @@ export class Explorer {
     this.picture.relabel(new Set(changed));
     if (firstGradient && this.backwardSeen()) this.showBackward(true);
     if (changed.includes(this.selected) || this.record.calls.has(this.selected)) this.inspector.refresh();
+    for (const part of this.parts) part.updated?.(changed);
     this.announceChange(changed, before);
   }
 
@@ -275,6 +316,7 @@ export class Explorer {
     clearTimeout(this.pause);
     this.watcher.disconnect();
     this.theme.stop();
+    for (const part of this.parts) part.destroy?.();
     this.picture.destroy();
     this.inspector.destroy();
     this.element.remove();

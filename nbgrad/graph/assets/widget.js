@@ -1,10 +1,11 @@
 // The explorer in a notebook: an anywidget module's `initialize` and `render`.
 //
-// Two models: this one is only pushed to (kernel to page); array requests go through a second one, because a kernel that is busy running
+// Two models: this one is only pushed to (kernel to page); questions go through a second one, because a kernel that is busy running
 // a cell routes a comm to whichever thread last published on it, and requests sent over a pushed-to model would wait for the cell.
 
 import { Explorer } from "./explorer.js";
 import { joinBuffers } from "./inspection.js";
+import { sharedTraits } from "./shared.js";
 import { hideStatic } from "./sibling.js";
 
 const PATIENCE = 4000; // milliseconds until a request counts as unanswered
@@ -21,7 +22,6 @@ export function renderWidget({ model, el }) {
   /** @type {Explorer} */
   let explorer;
   const mount = () => {
-    const before = explorer?.picture;
     explorer?.destroy();
     explorer = new Explorer(el, {
       graph: JSON.parse(model.get("graph") || "{}"),
@@ -29,7 +29,12 @@ export function renderWidget({ model, el }) {
       theme: model.get("theme"),
       selected: model.get("selected"),
       live: model.get("live") ?? {},
-      inspect: async (...wish) => (await opening).inspect(...wish),
+      inspect: async (value, which, view) => {
+        const answer = await (await opening).ask("array", { value, which, ...view });
+        return answer && joinBuffers(answer.header, answer.buffers);
+      },
+      ask: async (kind, wish) => (await opening).ask(kind, wish),
+      shared: sharedTraits(model),
       noElements: "Its elements are not at hand: the tensor is gone, or the kernel is busy or stopped.",
       onSelect: (id) => {
         model.set("selected", id);
@@ -37,18 +42,17 @@ export function renderWidget({ model, el }) {
       },
     });
     explorer.setStatus(model.get("status") ?? "");
-    if (before) explorer.picture.keepView(before);
   };
   let planned = null;
-  const remount = () => {
+  const redraw = () => {
     // graph and svg arrive as two events of one change
     clearTimeout(planned);
-    planned = setTimeout(mount, 0);
+    planned = setTimeout(() => explorer.redraw(JSON.parse(model.get("graph") || "{}"), model.get("svg")), 0);
   };
   const handlers = {
-    "change:graph": remount,
-    "change:svg": remount,
-    "change:theme": remount,
+    "change:graph": redraw,
+    "change:svg": redraw,
+    "change:theme": mount,
     "change:live": () => explorer.update(model.get("live") ?? {}),
     "change:selected": () => explorer.select(model.get("selected")),
     "change:status": () => explorer.setStatus(model.get("status")),
@@ -78,11 +82,11 @@ async function openRequests(model, onReady, onError) {
   let count = 0;
   const onMessage = (message, buffers) => {
     if (message?.kind === "ready") greet(message.aside);
-    const settle = message?.kind === "array" && waiting.get(message.request);
+    const settle = waiting.get(message?.request);
     if (!settle) return;
     waiting.delete(message.request);
     if (message.error) onError(message.error);
-    settle(message.found ? joinBuffers(message.header, buffers) : null);
+    settle(message.found ? { header: message.header, buffers } : null);
   };
   channel.on("msg:custom", onMessage);
   // A kernel moves a comm to its second thread once it has published on it for a page that already talks to that thread: until an answer
@@ -96,12 +100,12 @@ async function openRequests(model, onReady, onError) {
   };
   greet(false);
   return {
-    inspect: (value, which, view) =>
+    ask: (kind, wish) =>
       new Promise((resolve, reject) => {
         const request = `${mark}-${(count += 1)}`;
         waiting.set(request, resolve);
         setTimeout(() => waiting.delete(request) && reject(new Error("no answer")), PATIENCE);
-        channel.send({ kind: "array", request, value, which, ...view });
+        channel.send({ ...wish, kind, request });
       }),
     close: () => {
       clearTimeout(next);

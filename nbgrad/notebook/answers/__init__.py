@@ -1,0 +1,10 @@
+"""What the page may ask the kernel, one module a kind of question: to add one, write it and name it here.
+
+Each module has `answer(view, wish)`: `view` is the `GraphView` that was asked (its `drawing` and `source`), `wish` the message, which comes from a
+page and may hold anything. It gives `(header, buffers)`, plain data and bytes, or None where nobody knows. It only reads: handlers may run in a
+second thread while a cell runs.
+"""
+
+from . import array
+
+ANSWERS = {"array": array.answer}
