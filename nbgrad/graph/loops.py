@@ -65,13 +65,16 @@ def _find_loops(graph, lines, partial):
     items, longest, kept = list(graph.calls), 1, []  # kept, so that no id comes twice
     while longest <= len(items):  # short bodies first, so that an inner loop is one item of the outer
         kept.append(items)
-        items = _repeats(items, [sign(i) for i in items], longest, partial)
+        items = repeats(items, [sign(i) for i in items], longest, partial, _Loop)
         longest *= 2
     return items
 
 
-def _repeats(items, signs, longest, partial):
-    """Replace each run of three or more equal stretches, of at most `longest` items, by a loop; `partial` lets the third be cut short."""
+def repeats(items: list, signs: list[int], longest: int, partial: bool, make) -> list:
+    """Replace each run of three or more equal stretches, of at most `longest` items, by what `make` gives for its iterations.
+
+    `signs` tells which items are equal; `partial` lets the third stretch be cut short.
+    """
     n = len(signs)
     following, latest = [n] * n, {}
     for i in range(n - 1, -1, -1):
@@ -96,7 +99,7 @@ def _repeats(items, signs, longest, partial):
                 break
         if loop:
             period, length = loop
-            out.append(_Loop(tuple(tuple(items[k:min(k + period, i + length)]) for k in range(i, i + length, period))))
+            out.append(make(tuple(tuple(items[k:min(k + period, i + length)]) for k in range(i, i + length, period))))
             i += length
         else:
             out.append(items[i])
@@ -171,7 +174,7 @@ class _Folding:
         self.scopes[id] = Scope(id, "loop", name, parent, place)
         for call in members:
             inner = [s for s in self.path(call)[len(around):] if s != id]
-            while inner and self.scopes[inner[0]].kind == "loop" and not _is_marked(self.scopes[inner[0]]):
+            while inner and self.scopes[inner[0]].kind == "loop" and not is_marked(self.scopes[inner[0]]):
                 del inner[0]  # a scope for one iteration says nothing that the loop's does not
             if inner:
                 self.scopes[inner[0]] = dataclasses.replace(self.scopes[inner[0]], parent=id)
@@ -180,21 +183,24 @@ class _Folding:
         return id
 
 
-def _is_marked(scope):
+def is_marked(scope: Scope) -> bool:
+    """Whether a loop's scope is one that was found here, not a capture's for a single iteration."""
     return " ×" in scope.name
 
 
 def _loop_name(graph, members, ending, looped):
-    """The text of the `for` or `while` line around these calls, else the function that an iteration ends in and the lines."""
     places = [c.place for c in members if c.place]
-    if not places:
-        return members[0].op.rsplit(".", 1)[-1]
+    return loop_name(graph, places, ending.place, looped) if places else members[0].op.rsplit(".", 1)[-1]
+
+
+def loop_name(graph, places, ending, looped=True):
+    """The text of the `for` or `while` line around these places, else the function that an iteration ends in and the lines."""
     heading = _heading(graph, places) if looped else None
     if heading:
         return heading
     first, last = min(p.line for p in places), max(p.end_line for p in places)
     lines = f"line {first}" if first == last else f"lines {first}–{last}"
-    function = ending.place.function.split(".<locals>.<")[0].removesuffix(".__call__") if ending.place else "<module>"
+    function = ending.function.split(".<locals>.<")[0].removesuffix(".__call__") if ending else "<module>"
     return lines if function.startswith("<") else f"{function.rsplit('.', 1)[-1]}, {lines}"
 
 

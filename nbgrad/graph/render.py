@@ -5,20 +5,16 @@ The notebook, the saved file and the user call these. They fold until a graph fi
 
 from __future__ import annotations
 
-import functools
-
-from . import loops, transform
 from .dot import dot_text
 from .layout import lay_out
 from .picture import Picture, picture
-from .records import Graph, Identity
+from .records import Graph
+from .scene import LEVELS, scene
 from .static import static_page
 from .svg import svg_text
 from .text import text_listing
 
 MAX_DRAWN = 3000  # nodes; above, a table says more than any picture
-MAX_FOLDED = 4000  # calls left after loops were folded; above, no other fold can help and each takes its time
-LEVELS = ("story", "ops")
 
 
 def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", **options) -> str:
@@ -61,46 +57,7 @@ def to_picture(graph: Graph, *, direction: str = "auto", values: bool = True, **
 
 def prepare(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes: int = 150, backward: str | None = None) -> Graph:
     """Focus and fold a graph until its picture has at most `max_nodes` nodes, or nothing is left to fold."""
-    return _prepared(Identity(graph), level, fold, max_nodes, backward)
-
-
-@functools.lru_cache(maxsize=4)  # text, picture and table of one graph ask for the same
-def _prepared(key, level, fold, max_nodes, backward):
-    graph = key.graph
-    if level not in LEVELS:
-        raise ValueError(f"level must be one of {', '.join(map(repr, LEVELS))}, not {level!r}")
-    if backward is not None:
-        try:
-            graph = transform.focus(graph, backward)
-        except KeyError:
-            raise ValueError(f"no value of this graph is called {backward!r}") from None
-    if level == "story":
-        graph = transform.fold_composites(graph)
-    if not fold or _fits(graph, max_nodes):
-        return loops.fold_loops(graph, show="all") if fold else graph
-    for step in _steps(graph):
-        graph = step(graph)
-        if _fits(graph, max_nodes) or len(graph.calls) > MAX_FOLDED:
-            break
-    ends = max_nodes // 5
-    while ends and not _fits(graph, max_nodes):  # nothing repeats: the beginning and the end say most
-        graph = transform.fold_middle(graph, ends)
-        ends //= 2
-    return graph
-
-
-def _steps(graph):
-    """Ever coarser ways to fold, each on top of the one before."""
-    yield lambda graph: loops.fold_loops(transform.start_at_leaves(graph))
-    yield transform.hide_views
-    for depth in range(transform.scope_depth(graph) - 1, -1, -1):
-        yield functools.partial(transform.fold_functions, depth=depth)
-    yield functools.partial(loops.fold_loops, lines=False)
-    yield functools.partial(loops.fold_loops, show="none")
-    yield transform.fold_lines
-    yield functools.partial(loops.fold_loops, show="none")
-
-
-def _fits(graph, max_nodes):
-    """Whether a graph's picture has at most so many nodes; the count of calls answers for most."""
-    return len(graph.calls) <= max_nodes and len(picture(graph).nodes) <= max_nodes
+    try:
+        return scene(graph, level=level, fold=fold, max_nodes=max_nodes, focus=() if backward is None else (backward, None)).graph
+    except KeyError:
+        raise ValueError(f"no value of this graph is called {backward!r}") from None

@@ -98,6 +98,26 @@ def focus(graph: Graph, target: str) -> Graph:
     return _restrict(graph.replace(roots=(value.id,)), calls)
 
 
+def follow(graph: Graph, source: str) -> Graph:
+    """Keep only what comes of `source`, a value's name or id, and what else that takes; `KeyError` where there is none."""
+    value = graph.named(source) or graph.value(source)
+    reached, calls = {value.id}, set()
+    for call in graph.calls:
+        if not reached.isdisjoint(call.inputs):
+            calls.add(call.id)
+            reached.update(call.outputs)
+    return _restrict(graph.replace(roots=tuple(r for r in graph.roots if r in reached) or (value.id,)), calls)
+
+
+def between(graph: Graph, source: str, target: str) -> Graph:
+    """Keep only what lies on the ways from `source` to `target`, values' names or ids, and what else that takes; `KeyError` where there is none."""
+    source = (graph.named(source) or graph.value(source)).id
+    target = (graph.named(target) or graph.value(target)).id
+    onward = {c.id for c in follow(graph, source).calls}
+    backward = {c.id for c in focus(graph, target).calls}
+    return _restrict(graph.replace(roots=(target,)), onward & backward)
+
+
 def limit(graph: Graph, max_calls: int) -> Graph:
     """Keep the last `max_calls` calls and say in a note how many were left out."""
     if len(graph.calls) <= max_calls:

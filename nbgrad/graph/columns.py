@@ -1,0 +1,104 @@
+"""A graph's structure as arrays of integers, for what must look at a hundred thousand operators at once.
+
+Calls and values are counted in the order of the record. `columns_of` makes the arrays once for each graph; everything that is drawn in the end
+is looked up in the records themselves.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .records import Graph, Identity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """`n` calls and `m` values; -1 stands for none."""
+
+    calls: dict[str, int]  # id -> number
+    values: dict[str, int]
+    op: np.ndarray  # (n,) which operator: equal numbers for equal names
+    place: np.ndarray  # (n,) which place: equal numbers for equal places
+    scope: np.ndarray  # (n,) number of the innermost scope
+    input_calls: np.ndarray  # (inputs,) for each input in order: the call that takes it,
+    inputs: np.ndarray  # (inputs,) and the value that is taken
+    output_calls: np.ndarray  # (outputs,) for each output in order: the call that makes it,
+    outputs: np.ndarray  # (outputs,) and the value that is made
+    producer: np.ndarray  # (m,) the call that made each value
+    named: np.ndarray  # (m,) bool
+    requires_grad: np.ndarray  # (m,) bool
+    learned: np.ndarray  # (m,) bool: a leaf that requires a gradient
+    step_call: np.ndarray  # (steps,) the call of each step
+    step_pass: np.ndarray  # (steps,) the backward pass of each step
+    paths: list[tuple[int, ...]] = field(repr=False)  # (scopes,) the scopes around each scope, from the outermost to itself
+
+    def path(self, call: int) -> tuple[int, ...]:
+        """The numbers of the scopes around a call, the outermost first."""
+        scope = self.scope[call]
+        return () if scope < 0 else self.paths[scope]
+
+
+def columns_of(graph: Graph) -> Columns:
+    """Make a graph's columns, or give those made before."""
+    return _columns(Identity(graph))
+
+
+@functools.lru_cache(maxsize=8)
+def _columns(key):
+    graph = key.graph
+    calls = {c.id: i for i, c in enumerate(graph.calls)}
+    values = {v.id: i for i, v in enumerate(graph.values)}
+    scopes = {s.id: i for i, s in enumerate(graph.scopes)}
+    ops, places = {}, {None: -1}
+    taken = [(i, values[v]) for i, c in enumerate(graph.calls) for v in c.inputs]
+    made = [(i, values[v]) for i, c in enumerate(graph.calls) for v in c.outputs]
+    input_calls, inputs = _pairs(taken)
+    output_calls, outputs = _pairs(made)
+    producer = np.full(len(values), -1, np.int64)
+    producer[outputs] = output_calls
+    return Columns(
+        calls, values,
+        _integers([ops.setdefault(c.op, len(ops)) for c in graph.calls]),
+        _integers([places.setdefault(c.place, len(places)) for c in graph.calls]),
+        _integers([-1 if c.scope is None else scopes[c.scope] for c in graph.calls]),
+        input_calls, inputs, output_calls, outputs, producer,
+        *(np.array(flags, bool) for flags in (
+            [v.name is not None for v in graph.values],
+            [v.requires_grad for v in graph.values],
+            [v.requires_grad and v.is_leaf for v in graph.values],
+        )),
+        _integers([-1 if s.call is None else calls[s.call] for s in graph.steps]),
+        _integers([s.backward for s in graph.steps]),
+        _paths(graph, scopes),
+    )  # fmt: skip
+
+
+def _integers(plain):
+    return np.array(plain, np.int64)
+
+
+def _pairs(pairs):
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
+
+
+def _paths(graph, numbers):
+    paths = []
+    for i, scope in enumerate(graph.scopes):
+        parent = None if scope.parent is None else numbers[scope.parent]
+        around = () if parent is None else paths[parent] if parent < i else _climb(graph, numbers, parent)
+        paths.append((*around, i))
+    return paths
+
+
+def _climb(graph, numbers, scope):
+    """The path to a scope that stands later in the record than what it encloses, as a stranger's record may have it."""
+    path = []
+    while scope is not None and scope not in path:
+        path.append(scope)
+        parent = graph.scopes[scope].parent
+        scope = None if parent is None else numbers[parent]
+    return tuple(reversed(path))

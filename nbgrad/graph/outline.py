@@ -1,0 +1,173 @@
+"""The outline of a record: what belongs together, from single operators up to loops, found once and kept.
+
+An *item* is what the user wrote: one operator, or one composite operator such as `matmul` with the calls inside it. Items and everything made of
+them are runs of calls, so two numbers name each. Loops written by hand are found by the places and operators that repeat; `scene.py` decides what of
+all this is shown.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from .columns import Columns, columns_of
+from .loops import MIN_REPEATS, repeats
+from .records import Graph, Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Three or more equal stretches of items; each stretch holds item numbers and loops."""
+
+    iterations: tuple[tuple[int | Loop, ...], ...]
+
+    def first(self, iteration: int = 0) -> int:
+        """The first item of an iteration."""
+        item = self.iterations[iteration][0]
+        return item.first() if isinstance(item, Loop) else item
+
+    def last(self, iteration: int = -1) -> int:
+        """The last item of an iteration."""
+        item = self.iterations[iteration][-1]
+        return item.last() if isinstance(item, Loop) else item
+
+
+class Outline:
+    """Items and loops of a graph at one level, "story" (composite operators are one item) or "ops"."""
+
+    def __init__(self, graph: Graph, level: str, start_at_leaves: bool):
+        self.graph, self.columns = graph, columns_of(graph)
+        self.composite = _composites(graph, self.columns) if level == "story" else np.full(len(graph.calls), -1)
+        inside = (self.composite[1:] >= 0) & (self.composite[1:] == self.composite[:-1])
+        starts = np.flatnonzero(np.concatenate(([True], ~inside))) if len(graph.calls) else np.zeros(0, int)
+        ends = np.append(starts[1:], len(graph.calls)) - 1
+        if start_at_leaves:
+            gone = np.concatenate(([0], np.cumsum(_leaf_making(graph, self.columns))))
+            kept = gone[ends + 1] - gone[starts] < ends + 1 - starts
+            starts, ends = starts[kept], ends[kept]
+        self.starts, self.ends = starts, ends  # the first and the last call of each item
+
+    @functools.cached_property
+    def loops(self) -> list[int | Loop]:
+        """All items, those that repeat inside loops."""
+        return self._nested(partial=False)
+
+    @functools.cached_property
+    def loops_cut_short(self) -> list[int | Loop]:
+        """The same, where a loop's last iteration may lack its end."""
+        return self._nested(partial=True)
+
+    def scopes(self, item: int) -> tuple[int, ...]:
+        """The numbers of the scopes around an item, the outermost first."""
+        path = self.columns.path(self.starts[item])
+        composite = self.composite[self.starts[item]]
+        return path if composite < 0 else path[: path.index(composite)]
+
+    def items_between(self, first: int, last: int) -> tuple[int, int]:
+        """The numbers of the first item and of the one after the last that lie between two calls."""
+        return int(np.searchsorted(self.starts, first)), int(np.searchsorted(self.ends, last, "right"))
+
+    # ---- loops
+
+    def _nested(self, partial):
+        signs = self._signs()
+        loop_signs = {}
+
+        def sign(item):
+            if isinstance(item, Loop):
+                key = tuple(map(sign, item.iterations[0]))
+                return loop_signs.setdefault(key, len(self.starts) + len(loop_signs))
+            return signs[item]
+
+        items, longest = list(range(len(signs))), 1
+        while longest <= len(items):  # short bodies first, so that an inner loop is one item of the outer
+            signed = [sign(i) for i in items]
+            if _may_repeat(np.array(signed), longest, partial):
+                items = repeats(items, signed, longest, partial, Loop)
+            longest *= 2
+        return items
+
+    def _signs(self):
+        """A number for each item: equal for the same operator at the same place, in scopes of the same kinds and names."""
+        columns, graph = self.columns, self.graph
+        labels = {}
+        label_of_scope = [
+            labels.setdefault(tuple((graph.scopes[i].kind, graph.scopes[i].name) for i in path), len(labels) + 1) for path in columns.paths
+        ]
+        known, out = {}, []
+        for number, start in enumerate(self.starts.tolist()):
+            composite, scope = self.composite[start], columns.scope[start]
+            place, op = int(columns.place[start]), int(columns.op[start])
+            if composite >= 0:
+                scope = columns.path(start)[: columns.path(start).index(composite)][-1:]
+                scope = scope[0] if scope else -1
+                op = graph.scopes[composite].name
+            if place < 0:
+                place = -2 - number  # without a line nothing tells a loop from a formula; columns tell `a * b * c` from one
+            key = (place, op, label_of_scope[scope] if scope >= 0 else 0)
+            out.append(known.setdefault(key, len(known)))
+        return out
+
+
+def outline_of(graph: Graph, level: str, start_at_leaves: bool = False) -> Outline:
+    """Make a graph's outline, or give the one made before."""
+    return _outline(Identity(graph), level, start_at_leaves)
+
+
+@functools.lru_cache(maxsize=8)
+def _outline(key, level, start_at_leaves):
+    return Outline(key.graph, level, start_at_leaves)
+
+
+def _may_repeat(signs, longest, partial):
+    """Whether some stretch of at most `longest` items may follow on itself twice; says no quickly where there are very many items."""
+    n = len(signs)
+    if n < 256:
+        return True
+    order = np.argsort(signs, kind="stable")
+    periods = set()
+    for times in range(1, 5):  # an operator may stand several times in one body
+        same = signs[order[times:]] == signs[order[:-times]]
+        gaps = (order[times:] - order[:-times])[same]
+        periods.update(np.unique(gaps[gaps <= longest]).tolist())
+    for period in periods:
+        differ = np.flatnonzero(signs[period:] != signs[:-period])
+        longest_run = int(np.diff(np.concatenate(([-1], differ, [n - period]))).max()) - 1
+        if longest_run >= ((MIN_REPEATS - 2) * period + 1 if partial else (MIN_REPEATS - 1) * period):
+            return True
+    return False
+
+
+def _composites(graph, columns: Columns):
+    """For each call the number of the outermost composite operator around it, -1 where there is none."""
+    of_scope = [next((i for i in path if graph.scopes[i].kind == "composite"), -1) for path in columns.paths]
+    return np.array([*of_scope, -1])[columns.scope]
+
+
+def _leaf_making(graph, columns: Columns):
+    """Which calls only make leaves that require grad, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them."""
+    gone = np.zeros(len(graph.calls), bool)
+    order = np.argsort(columns.inputs, kind="stable")
+    taken = columns.inputs[order]
+    roots = {columns.values[id] for id in graph.roots}
+
+    def leads_only_to_leaves(value):
+        if columns.learned[value]:
+            return True
+        consumers = columns.input_calls[order[np.searchsorted(taken, value) : np.searchsorted(taken, value, "right")]]
+        return len(consumers) and not columns.named[value] and not columns.requires_grad[value] and gone[consumers].all()
+
+    todo = sorted(set(columns.producer[columns.learned].tolist()) - {-1})
+    while todo:
+        number = todo.pop()
+        call = graph.calls[number]
+        made = [columns.values[id] for id in call.outputs]
+        if gone[number] or call.in_place or call.error or any(v in roots or graph.values[v].cut for v in made):
+            continue
+        if made and all(map(leads_only_to_leaves, made)):
+            gone[number] = True
+            todo += [p for p in (int(columns.producer[columns.values[id]]) for id in call.inputs) if p >= 0]
+            todo.sort()
+    return gone

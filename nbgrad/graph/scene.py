@@ -1,0 +1,316 @@
+"""A scene: what of a graph is shown, and what its reader has opened and closed since.
+
+`scene` folds a record until its picture has few enough nodes and then does what the reader asked for, one action after the other:
+
+- `{"open": [first, last]}` shows what is inside the group of the calls with these two ids,
+- `{"close": [first, last]}` makes one group of the cluster between them,
+- `{"iteration": [first, last, k]}` shows iteration `k` (from 0) of the loop between them,
+- `{"reveal": id}` opens groups until this value or call is shown.
+
+An action that fits nothing, as after the cell has run again, is passed over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+
+from . import loops, transform
+from .assemble import assemble
+from .cut import Cut, Fold, Unit, group_of, restricted
+from .outline import Loop, outline_of
+from .picture import picture
+from .records import Graph, Identity, Scope
+from .transform import is_group
+
+MAX_FOLDED = 4000  # calls left after loops were folded; above, no other fold can help and each takes its time
+MAX_OPENED = 60  # operators that opening a group adds to the picture
+MAX_ACTIONS = 200
+LEVELS = ("story", "ops")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A small graph to draw, and what its clusters enclose: scope id -> `Fold`."""
+
+    graph: Graph
+    folds: dict[str, Fold]
+
+
+def scene(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes: int = 150, focus: tuple = (), actions: tuple = ()) -> Scene:
+    """Focus and fold a graph until its picture has at most `max_nodes` nodes, or nothing is left to fold; then do the actions.
+
+    `focus` is () for all of the graph, (id, None) for what leads to a value, (None, id) for what comes of one, (a, b) for what lies between
+    two. Raises `KeyError` for a value that the graph does not have.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(map(repr, LEVELS))}, not {level!r}")
+    graph = _focused(Identity(graph), focus)
+    folded = _folded(Identity(graph), level, fold, max_nodes)
+    cut = Cut.like(folded.cut)
+    for action in actions[:MAX_ACTIONS]:
+        _act(cut, action)
+    shown = assemble(cut)
+    if folded.views_hidden:
+        shown = transform.hide_views(shown)
+    return Scene(shown, _folds(cut, shown))
+
+
+@functools.lru_cache(maxsize=8)
+def _focused(key, focus):
+    graph = key.graph
+    if not focus:
+        return graph
+    source, target = focus[1] if focus[0] is None else None, focus[0]
+    if focus[0] is not None and focus[1] is not None:
+        return transform.between(graph, *focus)
+    return transform.focus(graph, target) if source is None else transform.follow(graph, source)
+
+
+# ---- folding until it fits
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    cut: Cut
+    views_hidden: bool
+
+
+@functools.lru_cache(maxsize=8)
+def _folded(key, level, fold, max_nodes):
+    graph = key.graph
+    outline = outline_of(graph, level)
+    cut = Cut(outline)
+    if not fold or len(outline.starts) <= max_nodes:
+        cut.add(list(range(len(outline.starts))), "all")
+        if not fold:
+            return _Folded(cut, False)
+        if _fits(assemble(cut), max_nodes):
+            marked = Cut(outline)
+            marked.add(outline.loops_cut_short, "all")
+            return _Folded(marked, False)
+    cut = Cut(outline_of(graph, level, start_at_leaves=True))
+    cut.add(cut.outline.loops, "ends")
+    shown, hidden = assemble(cut), False
+    if not _fits(shown, max_nodes):
+        hidden = True
+        shown = _reduce(transform.hide_views(shown), max_nodes)
+        cut = _cut_of(cut, shown)
+    return _Folded(cut, hidden)
+
+
+def _fits(graph, max_nodes):
+    """Whether a graph's picture has at most so many nodes; the count of calls answers for most."""
+    return len(graph.calls) <= max_nodes and len(picture(graph).nodes) <= max_nodes
+
+
+def _reduce(graph, max_nodes):
+    """Fold a graph ever more coarsely until it fits, but never to one group."""
+    for step in _steps(graph):
+        if _fits(graph, max_nodes) or len(graph.calls) > MAX_FOLDED:
+            break
+        coarser = step(graph)
+        if len(coarser.calls) > 1:
+            graph = coarser
+    ends = max_nodes // 5
+    while ends and not _fits(graph, max_nodes):  # nothing repeats: the beginning and the end say most
+        graph = transform.fold_middle(graph, ends)
+        ends //= 2
+    return graph
+
+
+def _steps(graph):
+    """Ever coarser ways to fold, each on top of the one before."""
+    for depth in range(transform.scope_depth(graph) - 1, -1, -1):
+        yield functools.partial(transform.fold_functions, depth=depth)
+    yield functools.partial(loops.fold_loops, lines=False)
+    yield functools.partial(loops.fold_loops, show="none")
+    yield transform.fold_lines
+    yield functools.partial(loops.fold_loops, show="none")
+
+
+def _cut_of(cut, graph):
+    """The cut that shows what is left of a cut's graph after it was folded further."""
+    outline = cut.outline
+    numbers, scopes = outline.columns.calls, {}
+    groups = []
+    for call in graph.calls:
+        if is_group(call):
+            params = dict(call.params)
+            groups.append((numbers[params["first"]], numbers[params["last"]], call))
+        else:
+            scopes[numbers[call.id]] = call.scope
+    groups.sort(key=lambda g: g[0])
+    new = Cut.like(cut)
+    new.units.clear()
+    new.scopes.update({s.id: s for s in graph.scopes})
+    at = 0
+    for unit in cut.units:
+        while at < len(groups) and groups[at][1] < unit.first:
+            at += 1
+        inside = at < len(groups) and groups[at][0] <= unit.first
+        if not inside:
+            new.units.append(dataclasses.replace(unit, scope=scopes.get(unit.last, unit.scope)))
+        elif not new.units or new.units[-1].first != groups[at][0]:
+            first, last, call = groups[at]
+            params = tuple(p for p in call.params if p[0] not in ("parameters", "inputs"))  # counted anew when it is drawn
+            new.units.append(Unit(first, last, call.scope, dataclasses.replace(call, inputs=(), outputs=(), params=params)))
+    return new
+
+
+def _folds(cut, graph):
+    """What each cluster of the graph encloses."""
+    bounds = {}
+    scopes = {s.id: s for s in graph.scopes}
+    for unit in cut.units:
+        scope = unit.scope
+        while scope is not None and scope in scopes:
+            low, high = bounds.get(scope, (unit.first, unit.last))
+            bounds[scope] = min(low, unit.first), max(high, unit.last)
+            scope = scopes[scope].parent
+    out = {}
+    for id, (first, last) in bounds.items():
+        known = cut.folds.get(id)
+        out[id] = Fold(first, last, known.times, known.shown) if known and (known.first, known.last) == (first, last) else Fold(first, last)
+    return out
+
+
+# ---- what the reader asked for
+
+
+def _act(cut, action):
+    if not isinstance(action, dict) or len(action) != 1:
+        return
+    (kind, wish), calls = next(iter(action.items())), cut.outline.columns.calls
+    if kind == "reveal":
+        _reveal(cut, wish)
+    elif kind in ("open", "close", "iteration") and isinstance(wish, list | tuple) and len(wish) == 2 + (kind == "iteration"):
+        ends = [calls.get(id) if isinstance(id, str) else None for id in wish[:2]]
+        if None in ends:
+            return
+        if kind == "open":
+            _open(cut, *ends)
+        elif kind == "close":
+            _close(cut, *ends)
+        elif isinstance(wish[2], int):
+            _show_iteration(cut, *ends, wish[2])
+
+
+def _open(cut, first, last):
+    at = next((i for i, u in enumerate(cut.units) if u.group is not None and (u.first, u.last) == (first, last)), None)
+    if at is None:
+        return
+    unit, outline = cut.units[at], cut.outline
+    around, depth = _around(cut, unit.scope)
+    items = restricted(outline, outline.loops, first, last)
+    if not items:
+        return
+    one_loop = len(items) == 1 and isinstance(items[0], Loop)
+    begin, end = outline.items_between(first, last)
+    scoped = len(_common_scopes(outline, begin, end - 1)) > depth
+    if not one_loop and not scoped:
+        id = f"in{first}-{last}"
+        cut.scopes[id] = Scope(id, "group", unit.group.op, unit.scope, unit.group.place)
+        around = (*around, (depth, id))
+    inner = Cut.like(cut)
+    inner.units.clear()
+    inner.add(items, "all" if end - begin <= MAX_OPENED // 2 else "ends", around)
+    if one_loop and unit.group.op.endswith(" more"):
+        id = f"for{first}-{last}"
+        inner.scopes[id] = dataclasses.replace(inner.scopes[id], name=unit.group.op)
+    if len(inner.units) > MAX_OPENED:
+        inner = _cut_of(inner, _reduce(assemble(inner), MAX_OPENED))
+    cut.units[at : at + 1] = inner.units
+    cut.scopes, cut.folds = inner.scopes, inner.folds
+
+
+def _common_scopes(outline, first, last):
+    a, b = outline.scopes(first), outline.scopes(last)
+    return [x for x, y in zip(a, b) if x == y]
+
+
+def _around(cut, scope):
+    """The scopes that were put around a unit, as `Cut.add` takes them, and how many of the record's own stand around it."""
+    recorded = {s.id for s in cut.outline.graph.scopes}
+    path, depth, around = [], 0, []
+    while scope is not None:
+        path.append(scope)
+        scope = cut.scopes[scope].parent
+    for id in reversed(path):
+        if id.rstrip("'") in recorded:
+            depth += 1
+        else:
+            around.append((depth, id))
+    return tuple(around), depth
+
+
+def _close(cut, first, last):
+    inside = [i for i, u in enumerate(cut.units) if first <= u.first and u.last <= last]
+    if not inside or len(inside) == 1 and cut.units[inside[0]].group is not None:
+        return
+    for id, fold in _folds(cut, _Scopes(tuple(cut.scopes.values()))).items():  # the outermost of those that enclose the same
+        if (fold.first, fold.last) == (first, last):
+            scope = cut.scopes[id]
+            parent = scope.parent
+            if parent is None or not _encloses(cut, parent, first, last):
+                group = group_of(cut.outline, first, last, scope.name, parent, fold.times or None, scope.place)
+                cut.units[inside[0] : inside[-1] + 1] = [group]
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Scopes:
+    scopes: tuple
+
+
+def _encloses(cut, scope, first, last):
+    fold = _folds(cut, _Scopes(tuple(cut.scopes.values()))).get(scope)
+    return fold is not None and (fold.first, fold.last) == (first, last)
+
+
+def _show_iteration(cut, first, last, iteration):
+    id = next((id for id, f in cut.folds.items() if (f.first, f.last) == (first, last) and f.times), None)
+    inside = [i for i, u in enumerate(cut.units) if first <= u.first and u.last <= last]
+    items = restricted(cut.outline, cut.outline.loops, first, last)
+    if id is None or not inside or len(items) != 1 or not isinstance(items[0], Loop):
+        return
+    iteration = max(0, min(iteration, len(items[0].iterations) - 1))
+    scope = cut.scopes[id]
+    around, _ = _around(cut, scope.parent)
+    inner = Cut.like(cut)
+    inner.units.clear()
+    inner.add(items, "ends", around, lambda a, b: iteration if (a, b) == (first, last) else None)
+    inner.scopes[id] = dataclasses.replace(inner.scopes[id], name=scope.name)
+    cut.units[inside[0] : inside[-1] + 1] = inner.units
+    cut.scopes, cut.folds = inner.scopes, inner.folds
+
+
+def _reveal(cut, id):
+    columns = cut.outline.columns
+    call = columns.calls.get(id)
+    if call is None:
+        value = columns.values.get(id)
+        if value is None:
+            return
+        call = int(columns.producer[value])
+        if call < 0:  # a leaf: where it is first used
+            users = columns.input_calls[columns.inputs == value]
+            if not len(users):
+                return
+            call = int(users[0])
+    for _ in range(20):
+        unit = next((u for u in cut.units if u.first <= call <= u.last), None)
+        if unit is None or unit.group is None:
+            return
+        loop = next(((i, f) for i, f in cut.folds.items() if i == unit.scope and f.times and (unit.first, unit.last) != (f.first, f.last)), None)
+        before = list(cut.units)
+        if loop:
+            fold = loop[1]
+            [item] = restricted(cut.outline, cut.outline.loops, fold.first, fold.last)
+            starts = [int(cut.outline.starts[item.first(i)]) for i in range(len(item.iterations))]
+            _show_iteration(cut, fold.first, fold.last, max(i for i, start in enumerate(starts) if start <= call))
+        else:
+            _open(cut, unit.first, unit.last)
+        if cut.units == before:
+            return
