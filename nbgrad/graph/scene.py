@@ -134,11 +134,13 @@ def _cut_of(cut, graph):
     """The cut that shows what is left of a cut's graph after it was folded further."""
     outline = cut.outline
     numbers, scopes = outline.columns.calls, {}
+    begin = {u.last: u.first for u in cut.units}  # a composite operator bears the id of its last call
     groups = []
     for call in graph.calls:
         if is_group(call):
             params = dict(call.params)
-            groups.append((numbers[params["first"]], numbers[params["last"]], call))
+            first = numbers[params["first"]]
+            groups.append((begin.get(first, first), numbers[params["last"]], call))
         else:
             scopes[numbers[call.id]] = call.scope
     groups.sort(key=lambda g: g[0])
@@ -154,8 +156,9 @@ def _cut_of(cut, graph):
             new.units.append(dataclasses.replace(unit, scope=scopes.get(unit.last, unit.scope)))
         elif not new.units or new.units[-1].first != groups[at][0]:
             first, last, call = groups[at]
-            params = tuple(p for p in call.params if p[0] not in ("parameters", "inputs"))  # counted anew when it is drawn
-            new.units.append(Unit(first, last, call.scope, dataclasses.replace(call, inputs=(), outputs=(), params=params)))
+            params = {k: v for k, v in call.params if k not in ("parameters", "inputs")}  # counted anew when it is drawn
+            params["first"] = outline.graph.calls[first].id
+            new.units.append(Unit(first, last, call.scope, dataclasses.replace(call, inputs=(), outputs=(), params=tuple(params.items()))))
     return new
 
 

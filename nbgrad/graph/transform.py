@@ -56,7 +56,7 @@ def hide_views(graph: Graph) -> Graph:
         if plain and out.name is None and out.cut is None and out.id not in roots and graph.consumers(out.id):
             base[out.id] = inputs[0]
         else:
-            calls.append(dataclasses.replace(call, inputs=inputs))
+            calls.append(dataclasses.replace(call, inputs=tuple(dict.fromkeys(inputs)) if is_group(call) else inputs))
     gone = {c.id for c in graph.calls} - {c.id for c in calls}
     return graph.replace(
         values=tuple(v for v in graph.values if v.id not in base),
@@ -159,16 +159,22 @@ def _fold_scopes(graph, wanted):
     """Fold the outermost scope that `wanted` chooses around each call."""
     scopes = {s.id: s for s in graph.scopes}
     paths = scope_paths(graph)
-    members = {}
+    runs = []  # of calls that follow on each other
     for call in graph.calls:
-        plain = 0
+        plain, inside = 0, None
         for id in paths.get(call.scope, ()):
             if wanted(scopes[id], plain):
-                members.setdefault(id, []).append(call)
+                inside = id
                 break
             plain += scopes[id].kind != "composite"
+        if runs and runs[-1][0] == inside:
+            runs[-1][1].append(call)
+        else:
+            runs.append((inside, [call]))
     groups, number = [], next_group(graph)
-    for id, calls in members.items():
+    for id, calls in runs:
+        if id is None:
+            continue
         scope = scopes[id]
         if len(calls) < 2 and scope.kind != "composite":
             continue
