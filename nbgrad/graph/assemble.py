@@ -15,6 +15,7 @@ from .records import Call, Graph
 from .transform import MAX_GROUP_LEAVES
 
 MAX_STEPS = 8  # of one call that is shown: it may have run in many backward passes
+MAX_ROOTS = 12  # above, only the last root and those whose operators are shown; a training loop has one in each step
 
 
 def assemble(cut: Cut) -> Graph:
@@ -27,6 +28,15 @@ class _Assembly:
         self.cut, self.columns, self.whole = cut, cut.outline.columns, cut.outline.graph
         self.units = cut.units
         self.owner = _owners(self.units, len(self.whole.calls))
+        self.roots = self.shown_roots()
+
+    def shown_roots(self):
+        roots = self.whole.roots
+        if len(roots) <= MAX_ROOTS:
+            return roots
+        single = np.array([u.group is None for u in self.units] + [False])
+        made_by = self.owner[self.columns.producer[[self.columns.values[id] for id in roots]]]
+        return tuple(id for id, shown in zip(roots[:-1], single[made_by]) if shown)[-MAX_ROOTS:] + roots[-1:]
 
     def graph(self):
         whole = self.whole
@@ -42,11 +52,11 @@ class _Assembly:
                 call = dataclasses.replace(call, inputs=tuple(inputs[n]), outputs=tuple(outputs[n]))
             calls.append(call)
         calls = [self.without_leaves(n, c) if self.units[n].group is not None else c for n, c in enumerate(calls)]
-        kept = {id for c in calls for id in c.inputs + c.outputs} | set(whole.roots) | self.untouched()
+        kept = {id for c in calls for id in c.inputs + c.outputs} | set(self.roots) | self.untouched()
         numbers = sorted(self.columns.values[id] for id in kept)
         values = tuple(whole.values[i] for i in numbers)
         scopes = _used_scopes(self.cut.scopes, calls)
-        graph = Graph(values, tuple(calls), (), scopes, whole.roots, whole.source, whole.notes, whole.format)
+        graph = Graph(values, tuple(calls), (), scopes, self.roots, whole.source, whole.notes, whole.format)
         return graph.replace(steps=self.steps(graph, {v.id for v in values}))
 
     def item(self, unit):
@@ -80,7 +90,7 @@ class _Assembly:
         # of what nobody took, show what has a name and the last call's first output: others are an operator's own by-products
         leaves = np.zeros(len(columns.producer), bool)
         leaves[columns.inputs[crossing & (taker >= 0)]] = True
-        leaves[[columns.values[id] for id in whole.roots]] = True
+        leaves[[columns.values[id] for id in self.roots]] = True
         taken = np.bincount(columns.inputs, minlength=len(leaves)) > 0
         first_of_call = np.concatenate(([True], columns.output_calls[1:] != columns.output_calls[:-1]))[: len(columns.output_calls)]
         last_call = np.array([u.last for u in self.units] + [-1])[self.owner[columns.output_calls]]
@@ -132,7 +142,7 @@ class _Assembly:
         if not len(whole.steps):
             return ()
         owner = np.where(columns.step_call >= 0, self.owner[columns.step_call], -2)
-        kept = [(i, self.leaf_step(whole.steps[i], values)) for i in np.flatnonzero(columns.step_call < 0).tolist()]
+        kept = self.leaf_steps(values)
         order = np.argsort(owner, kind="stable")
         bounds = np.searchsorted(owner[order], np.arange(len(self.units) + 1))
         for n, unit in enumerate(self.units):
@@ -141,8 +151,16 @@ class _Assembly:
                 kept += self.unit_steps(n, unit, graph.calls[n], own)
         return tuple(step for _, step in sorted(kept, key=lambda pair: pair[0]))
 
-    def leaf_step(self, step, values):
-        return step if step.value is None or step.value in values else dataclasses.replace(step, value=None)
+    def leaf_steps(self, values):
+        """The steps that filled leaves; of each leaf the first few."""
+        whole, columns, out, counts = self.whole, self.columns, [], {}
+        for i in np.flatnonzero(columns.step_call < 0).tolist():
+            value = int(columns.step_value[i])
+            counts[value] = counts.get(value, 0) + 1
+            if counts[value] <= MAX_STEPS:
+                step = whole.steps[i]
+                out.append((i, step if step.value is None or step.value in values else dataclasses.replace(step, value=None)))
+        return out
 
     def unit_steps(self, n, unit, call, own):
         whole, passes = self.whole, self.columns.step_pass[own]

@@ -32,6 +32,7 @@ class Columns:
     requires_grad: np.ndarray  # (m,) bool
     learned: np.ndarray  # (m,) bool: a leaf that requires a gradient
     step_call: np.ndarray  # (steps,) the call of each step
+    step_value: np.ndarray  # (steps,) the leaf that each step filled
     step_pass: np.ndarray  # (steps,) the backward pass of each step
     paths: list[tuple[int, ...]] = field(repr=False)  # (scopes,) the scopes around each scope, from the outermost to itself
 
@@ -71,6 +72,7 @@ def _columns(key):
             [v.requires_grad and v.is_leaf for v in graph.values],
         )),
         _integers([-1 if s.call is None else calls[s.call] for s in graph.steps]),
+        _integers([-1 if s.value is None else values[s.value] for s in graph.steps]),
         _integers([s.backward for s in graph.steps]),
         _paths(graph, scopes),
     )  # fmt: skip

@@ -32,6 +32,7 @@ class Fold:
     last: int
     times: int = 0
     shown: tuple[int, ...] = ()
+    ends: tuple[str, str] = ("", "")  # the ids of the first and the last call
 
 
 class Cut:

@@ -6,10 +6,10 @@ Runs in any Python: nothing here needs a notebook.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import pathlib
 import sys
+from dataclasses import dataclass
 
 from .._engine.observe import observing
 from .._engine.tensor import Tensor
@@ -19,14 +19,28 @@ from .html import to_html
 from .inspect_array import inspect_array
 from .layout import ENGINES
 from .picture import DIRECTIONS
+from .cut import Fold
 from .records import Graph
+from .scene import LEVELS, scene
 from .static import static_page
 from .svg import THEMES
 from .walk import walk
 
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
-MAX_STEPS = 8  # backward steps of one call that go to the browser
 MAX_INSPECTED = 200  # tensors whose elements go into a saved HTML file
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A small graph, its picture, and what the picture's clusters enclose: scope id -> `Fold`."""
+
+    graph: Graph
+    svg: str
+    folds: dict[str, Fold]
+
+    def plain(self) -> dict:
+        """The folds for the page: scope id -> {"ends": ids of the first and the last call, "times", "shown"}."""
+        return {id: {"ends": list(f.ends), "times": f.times, "shown": list(f.shown)} for id, f in self.folds.items()}
 
 
 class Drawing:
@@ -35,7 +49,7 @@ class Drawing:
     def __init__(self, graph: Graph, tensors=None, *, theme: str = "auto", engine: str = "auto", direction: str = "auto",
                  values: bool = True, level: str = "story", fold: bool = True, max_nodes: int = 150, backward: str | None = None):  # fmt: skip
         for name, given, known in (("theme", theme, THEMES), ("engine", engine, ENGINES), ("direction", direction, DIRECTIONS),
-                                   ("level", level, render.LEVELS)):  # fmt: skip
+                                   ("level", level, LEVELS)):  # fmt: skip
             if given not in known:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, not {given!r}")
         self.graph = graph
@@ -44,25 +58,34 @@ class Drawing:
         self._described = {"direction": direction, "values": values}
         self._options = {"level": level, "fold": fold, "max_nodes": max_nodes, "backward": backward}
 
+    def look(self, actions: tuple = (), focus: tuple = (), level: str | None = None) -> Look:
+        """What is drawn after a reader has done some `actions`, all of it or only what `focus` names (see `scene.py`).
+
+        `level` is "story" or "ops" in place of the drawing's own. Raises `KeyError` for a focus that the graph does not have.
+        """
+        wished = self._options["backward"]
+        options = {k: v for k, v in self._options.items() if k != "backward"} | ({"level": level} if level else {})
+        found = scene(self.graph, focus=focus or ((wished, None) if wished else ()), actions=actions, **options)
+        return Look(found.graph, render.paint(found.graph, **self._painted, **self._described), found.folds)
+
     @functools.cached_property
+    def first_look(self) -> Look:
+        """What is drawn before a reader has done anything."""
+        return self.look()
+
+    @property
     def shown(self) -> Graph:
         """The graph as it is drawn: folded, and with a few backward steps per call."""
-        folded = render.prepare(self.graph, **self._options)
-        kept, seen = [], {}
-        for step in folded.steps:
-            seen[step.call] = seen.get(step.call, 0) + 1
-            if seen[step.call] <= MAX_STEPS:
-                kept.append(step)
-        return dataclasses.replace(folded, steps=tuple(kept))
+        return self.first_look.graph
 
     def to_text(self) -> str:
         """The graph in words."""
         return render.to_text(self.graph, **self._described, **self._options)
 
-    @functools.cached_property
+    @property
     def svg(self) -> str:
         """The graph as an SVG picture."""
-        return render.to_svg(self.graph, **self._painted, **self._described, **self._options)
+        return self.first_look.svg
 
     def to_svg(self) -> str:
         """The graph as an SVG picture."""

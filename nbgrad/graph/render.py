@@ -24,7 +24,13 @@ def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", **options
     options: `level` ("story": what was written; "ops": every operator), `fold`, `max_nodes`, `direction` ("auto", "LR", "TB"), `values`
     (numbers on the nodes) and `backward` (a name or id: only what leads to it).
     """
-    drawn = to_picture(graph, **options)
+    described = {name: options.pop(name) for name in ("direction", "values") if name in options}
+    return paint(prepare(graph, **options), theme=theme, engine=engine, **described)
+
+
+def paint(graph: Graph, *, theme: str = "auto", engine: str = "auto", direction: str = "auto", values: bool = True) -> str:
+    """Draw a graph as it is, without folding anything."""
+    drawn = picture(graph, direction=direction, values=values)
     if len(drawn.nodes) > MAX_DRAWN:
         drawn = picture(Graph(notes=(f"{len(drawn.nodes):,} nodes are too many for a picture",)))
     return svg_text(drawn, lay_out(drawn, engine), theme)

@@ -54,7 +54,7 @@ def scene(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes: i
     shown = assemble(cut)
     if folded.views_hidden:
         shown = transform.hide_views(shown)
-    return Scene(shown, _folds(cut, shown))
+    return Scene(shown, _folds(cut))
 
 
 @functools.lru_cache(maxsize=8)
@@ -162,20 +162,20 @@ def _cut_of(cut, graph):
     return new
 
 
-def _folds(cut, graph):
-    """What each cluster of the graph encloses."""
-    bounds = {}
-    scopes = {s.id: s for s in graph.scopes}
+def _folds(cut):
+    """What each cluster encloses."""
+    bounds, calls = {}, cut.outline.graph.calls
     for unit in cut.units:
         scope = unit.scope
-        while scope is not None and scope in scopes:
+        while scope is not None:
             low, high = bounds.get(scope, (unit.first, unit.last))
             bounds[scope] = min(low, unit.first), max(high, unit.last)
-            scope = scopes[scope].parent
+            scope = cut.scopes[scope].parent
     out = {}
     for id, (first, last) in bounds.items():
-        known = cut.folds.get(id)
-        out[id] = Fold(first, last, known.times, known.shown) if known and (known.first, known.last) == (first, last) else Fold(first, last)
+        known, ends = cut.folds.get(id), (calls[first].id, calls[last].id)
+        same = known is not None and (known.first, known.last) == (first, last)
+        out[id] = Fold(first, last, known.times if same else 0, known.shown if same else (), ends)
     return out
 
 
@@ -252,24 +252,13 @@ def _close(cut, first, last):
     inside = [i for i, u in enumerate(cut.units) if first <= u.first and u.last <= last]
     if not inside or len(inside) == 1 and cut.units[inside[0]].group is not None:
         return
-    for id, fold in _folds(cut, _Scopes(tuple(cut.scopes.values()))).items():  # the outermost of those that enclose the same
-        if (fold.first, fold.last) == (first, last):
-            scope = cut.scopes[id]
-            parent = scope.parent
-            if parent is None or not _encloses(cut, parent, first, last):
-                group = group_of(cut.outline, first, last, scope.name, parent, fold.times or None, scope.place)
-                cut.units[inside[0] : inside[-1] + 1] = [group]
-                return
-
-
-@dataclass(frozen=True, slots=True)
-class _Scopes:
-    scopes: tuple
-
-
-def _encloses(cut, scope, first, last):
-    fold = _folds(cut, _Scopes(tuple(cut.scopes.values()))).get(scope)
-    return fold is not None and (fold.first, fold.last) == (first, last)
+    folds = _folds(cut)
+    for id, fold in folds.items():
+        scope = cut.scopes[id]
+        outer = folds.get(scope.parent)
+        if (fold.first, fold.last) == (first, last) and (outer is None or (outer.first, outer.last) != (first, last)):
+            cut.units[inside[0] : inside[-1] + 1] = [group_of(cut.outline, first, last, scope.name, scope.parent, fold.times or None, scope.place)]
+            return
 
 
 def _show_iteration(cut, first, last, iteration):

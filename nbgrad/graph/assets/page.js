@@ -5,7 +5,7 @@ import { fromPlain } from "./inspection.js";
 
 /** Under what a question's answer stands in the file: its words in the order of their names. @param {any} wish */
 function answerKey(wish) {
-  return JSON.stringify(wish, Object.keys(wish).sort());
+  return JSON.stringify(Object.fromEntries(Object.entries(wish).sort()));
 }
 
 /** Start the explorer from the page's own data. */
