@@ -12,6 +12,7 @@ import hashlib
 import html
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Protocol
 
@@ -83,6 +84,9 @@ class GraphView(anywidget.AnyWidget):
     live = traitlets.Dict(help="Value id -> {'data', 'grad': summary or None, 'stamp'}: what differs from the record.").tag(
         sync=True
     )
+    folding = traitlets.Dict(
+        help="How the graph is shown: 'actions', 'focus' and 'level' as in `graph/scene.py`, and 'folds': what each cluster encloses."
+    ).tag(sync=True)
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
     key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)
@@ -99,12 +103,23 @@ class GraphView(anywidget.AnyWidget):
         self._planned = None
         json = graph.to_json()
         key = hashlib.sha256((json + svg).encode("utf-8", "replace")).hexdigest()[:16]
-        super().__init__(graph=json, svg=svg, key=key, requests=Requests(self), **traits)
+        folds = {} if drawing is None else drawing.first_look.plain()
+        folding = {"actions": [], "focus": [], "level": "", "folds": folds}
+        super().__init__(graph=json, svg=svg, key=key, folding=folding, requests=Requests(self), **traits)
         self.on_msg(self.requests._answer)  # hosts that cannot find a second model ask this one
         self.refresh()
 
     def __repr__(self):
         return f"<GraphView: {len(self._record.values)} values, {len(self._record.calls)} operators>"
+
+    def look(self, actions: Sequence[dict] = (), focus: Sequence[str | None] = (), level: str | None = None) -> None:
+        """Show the graph after a reader's `actions`, or only what `focus` names: see `Drawing.look`."""
+        found = self.drawing.look(tuple(actions), tuple(focus), level)
+        folding = {"actions": list(actions), "focus": list(focus), "level": level or "", "folds": found.plain()}
+        self._record = found.graph
+        with self.hold_sync():
+            self.graph, self.svg, self.folding = found.graph.to_json(), found.svg, folding
+        self.flush()
 
     def refresh(self) -> None:
         """Show what the tensors hold now.

@@ -5,6 +5,6 @@ page and may hold anything. It gives `(header, buffers)`, plain data and bytes, 
 second thread while a cell runs.
 """
 
-from . import array
+from . import array, find, scene
 
-ANSWERS = {"array": array.answer}
+ANSWERS = {"array": array.answer, "find": find.answer, "scene": scene.answer}
