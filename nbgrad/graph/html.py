@@ -22,9 +22,9 @@ MAX_BYTES = 4_000_000
 
 _MODULES = (
     "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "pane", "inspector", "picture", "shared",
-    "parts", "explorer",
+    "folding", "focus", "search", "minimap", "source", "parts", "explorer",
 )  # fmt: skip
-_STYLES = ("explorer",)
+_STYLES = ("explorer", "folding", "focus", "search", "minimap", "source")
 _ENDINGS = {
     "widget": (("sibling", "widget"), "export default { render: renderWidget };\n"),
     "page": (("page",), "startPage();\n"),

@@ -1,11 +1,11 @@
 // The explorer: toolbar, picture and inspector side by side, one selection, one live state. `host` connects it to a kernel or a file.
 
 import { element } from "./dom.js";
-import { formatBrief, plural } from "./format.js";
+import { formatBrief } from "./format.js";
 import { Inspector } from "./inspector.js";
 import { makeParts } from "./parts.js";
 import { Picture } from "./picture.js";
-import { opName, Record } from "./record.js";
+import { Record } from "./record.js";
 import { sharedHere } from "./shared.js";
 import { followTheme } from "./theme.js";
 
@@ -37,6 +37,7 @@ export class Explorer {
       onSelect: (id) => this.choose(id),
       inspect: host.inspect,
       noElements: host.noElements,
+      actionsFor: (id) => this.part("focus")?.actions(id) ?? [],
     });
     this.parts = makeParts(this);
     this.element = this.build();
@@ -72,7 +73,7 @@ export class Explorer {
     this.selected = "";
     this.arrange();
     this.picture.begin();
-    this.picture.keepView(before);
+    this.picture.continueFrom(before);
     before.destroy();
     for (const id of Object.keys(this.live)) this.inkGradient(id);
     for (const part of this.parts) part.redrawn?.();
@@ -87,15 +88,6 @@ export class Explorer {
   }
 
   build() {
-    this.search = element("input", {
-      type: "search",
-      placeholder: "Search  /",
-      "aria-label": "Search tensors and operators",
-      dataset: { testid: "search" },
-      oninput: () => this.find(),
-      onkeydown: (event) => this.searchKey(event),
-    });
-    this.found = element("span", { class: "nbx-quiet nbx-found-count" });
     this.backward = element(
       "button",
       {
@@ -130,9 +122,9 @@ export class Explorer {
       this.backward,
       ...this.inPlace("toolbar"),
       this.status,
-      this.found,
-      this.search,
+      ...this.inPlace("search"),
     );
+    this.stage = element("div", { class: "nbx-stage" }, this.picture.element, ...this.inPlace("stage"));
     return element(
       "div",
       {
@@ -145,10 +137,20 @@ export class Explorer {
       },
       toolbar,
       ...this.inPlace("above"),
-      element("div", { class: "nbx-body" }, this.picture.element, this.inspector.element),
+      element("div", { class: "nbx-body" }, this.stage, this.inspector.element),
       ...this.inPlace("below"),
       this.announcer,
     );
+  }
+
+  /** @param {string} name of a part's class, in lower case @returns {any} */
+  part(name) {
+    return this.parts?.find((part) => part.constructor.name.toLowerCase() === name);
+  }
+
+  /** Choose a value or operator, and open what hides it. @param {string} id */
+  reveal(id) {
+    if (id) this.part("folding").reveal(id);
   }
 
   inPlace(place) {
@@ -189,44 +191,11 @@ export class Explorer {
     this.announce(known ? `${this.record.describe(known, this.live[known])}, selected` : "selection cleared");
   }
 
-  find() {
-    const wanted = this.search.value.trim().toLowerCase();
-    const matches = wanted === "" ? null : (id) => this.searchText(id, wanted.length > 2).includes(wanted);
-    this.picture.highlight(matches);
-    this.hits = matches
-      ? [...new Set(this.picture.nodes.map((n) => n.getAttribute("data-value") || n.getAttribute("data-id")))].filter(matches)
-      : [];
-    this.found.textContent = matches ? plural(this.hits.length, "match").replace("matchs", "matches") : "";
-  }
-
-  /** A letter or two find names; longer words also find node names, dtypes and shapes. */
-  searchText(id, everything) {
-    const call = this.record.calls.get(id);
-    const value = this.record.values.get(id);
-    const name = call ? opName(call) : (value?.name ?? "");
-    const parts = everything ? [name, call?.node, value?.dtype, value?.shape.join(", ")] : [name];
-    return parts.filter(Boolean).join(" ").toLowerCase();
-  }
-
-  searchKey(event) {
-    if (event.key === "Enter" && this.hits?.length) {
-      const next = (this.hits.indexOf(this.selected) + (event.shiftKey ? -1 : 1) + this.hits.length) % this.hits.length;
-      this.choose(this.hits[next]);
-    } else if (event.key === "Escape") {
-      this.search.value = "";
-      this.find();
-      (this.picture.nodes.find((node) => node.getAttribute("tabindex") === "0") ?? this.element).focus?.();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     const actions = {
-      "/": () => this.search.focus(),
       Escape: () => this.choose(""),
       "+": () => this.picture.zoom(1.25),
       "=": () => this.picture.zoom(1.25),

@@ -13,7 +13,7 @@ const MOST_LISTED = 12;
  * @typedef {{ record: import("./record.js").Record, state: (id: string) => import("./record.js").State | undefined,
  *   backwardSeen: () => boolean, theme: () => "light" | "dark", onSelect: (id: string) => void,
  *   inspect: (id: string, which: "data" | "grad", view: View) => Promise<import("./inspection.js").Inspection | null>,
- *   noElements: string }} InspectorOptions
+ *   noElements: string, actionsFor: (id: string) => HTMLElement[] }} InspectorOptions
  */
 
 export class Inspector {
@@ -81,6 +81,7 @@ export class Inspector {
     );
     return [
       this.heading(record.label(value.id), value),
+      element("div", { class: "nbx-actions" }, ...this.options.actionsFor(value.id)),
       factList(facts),
       this.sliders(value),
       element("div", { class: "nbx-panes" }, ...this.panes.map((pane) => pane.element)),
@@ -313,8 +314,7 @@ export class Inspector {
       element("header", { class: "nbx-heading" }, element("h2", {}, "Graph")),
       factList(facts),
       element("p", { class: "nbx-quiet" }, "Choose a tensor or an operator to look inside. Arrow keys follow the edges."),
-      record.source && sourceListing(record.source),
-    ].filter(Boolean);
+    ];
   }
 
   link(id, text) {
@@ -346,20 +346,6 @@ function codeLine(text) {
 
 function formulaLine([name, formula]) {
   return element("div", { class: "nbx-formula" }, element("span", { class: "nbx-grad-ink" }, `∂ ${name}`), codeLine(formula));
-}
-
-/**
- * The recorded cell with its line numbers, from its first line that says something.
- * @param {string} source
- */
-function sourceListing(source) {
-  const lines = source.trimEnd().split("\n");
-  const first = lines.findIndex((line) => line.trim());
-  const rows = lines.slice(first).flatMap((line, i) => [
-    element("span", { class: "nbx-line-number" }, String(first + i + 1).padStart(String(lines.length).length)),
-    ` ${line}\n`,
-  ]);
-  return element("pre", { class: "nbx-source", tabindex: 0, "aria-label": "Recorded cell" }, ...rows);
 }
 
 /** @param {Map<string, string>} group what a folded call says of itself */

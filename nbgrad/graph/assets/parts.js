@@ -1,14 +1,20 @@
 // The parts of the explorer beside picture and inspector, each in a module of its own: to add one, write it and name it here.
 //
-// A part is made with the explorer it belongs to. It has a `place` ("toolbar", "above" or "below" picture and inspector) and an `element`,
+// A part is made with the explorer it belongs to. It has a `place` ("toolbar", "search" at its end, "above" or "below" picture and inspector, "stage" over the picture) and an `element`,
 // and may have `keys` (key -> what it does), `selected(id)`, `updated(ids)` after living tensors changed, `redrawn()` after the picture or
 // the record was exchanged, and `destroy()`.
+
+import { Focus } from "./focus.js";
+import { Folding } from "./folding.js";
+import { Minimap } from "./minimap.js";
+import { Search } from "./search.js";
+import { Source } from "./source.js";
 
 /** @typedef {{ place: string, element: HTMLElement, keys?: { [key: string]: () => void }, selected?: (id: string) => void,
  *   updated?: (ids: string[]) => void, redrawn?: () => void, destroy?: () => void }} Part */
 
 /** @type {(new (explorer: import("./explorer.js").Explorer) => Part)[]} */
-const PARTS = [];
+const PARTS = [Search, Focus, Folding, Minimap, Source];
 
 /** @param {import("./explorer.js").Explorer} explorer @returns {Part[]} */
 export function makeParts(explorer) {

@@ -22,6 +22,11 @@ export class Picture {
     this.drawing = parsePicture(options.text);
     /** @type {SVGGElement[]} */
     this.nodes = [];
+    this.anchor = ""; // what should stay in place when the picture is exchanged
+    /** @type {(() => void) | undefined} */
+    this.onView = undefined;
+    /** @type {((id: string) => void) | undefined} */
+    this.onHover = undefined;
     /** @type {{ from: string, to: string, element: Element }[]} */
     this.edges = [];
     if (this.drawing) this.mount(this.drawing);
@@ -159,10 +164,30 @@ export class Picture {
     else this.begin();
   }
 
-  /** After the same graph was drawn anew, stay where the reader was. @param {Picture} before */
-  keepView(before) {
-    if (!before.moved || !this.drawing || String(before.box) !== String(this.box)) return;
-    this.view = before.view;
+  /**
+   * After another state of the same graph was drawn, stay where the reader was: at the same scale, with the node that was touched, or the one
+   * nearest to the middle, where it was before.
+   * @param {Picture} before
+   */
+  continueFrom(before) {
+    if (!this.drawing || !before.view || (!before.moved && this.view.scale >= READABLE && this.whole)) return;
+    if (before.moved && String(before.box) === String(this.box)) this.view = before.view;
+    else {
+      const there = new Map(before.nodes.map((node) => [idOf(node), node]));
+      const old = there.get(before.anchor);
+      const at = old ? middleOf(old) : [before.view.x, before.view.y];
+      let best = null;
+      for (const node of this.nodes) {
+        const twin = there.get(idOf(node));
+        if (!twin || idOf(node).startsWith("g")) continue;
+        const [x, y] = middleOf(twin);
+        const distance = Math.hypot(x - at[0], y - at[1]);
+        if (!best || distance < best.distance) best = { node, x, y, distance };
+      }
+      if (!best) return;
+      const [x, y] = middleOf(best.node);
+      this.view = { x: before.view.x + x - best.x, y: before.view.y + y - best.y, scale: before.view.scale };
+    }
     this.moved = true;
     this.applyView();
   }
@@ -172,6 +197,7 @@ export class Picture {
     const [width, height] = this.size();
     const { x, y, scale } = this.view;
     this.more.hidden = this.moved || this.whole !== false;
+    this.onView?.();
     this.drawing.setAttribute("viewBox", `${x - width / 2 / scale} ${y - height / 2 / scale} ${width / scale} ${height / scale}`);
   }
 
@@ -309,11 +335,23 @@ export class Picture {
 
   /** Light a node, the other places where the same value stands, and its edges. @param {SVGGElement | null} node */
   hover(node) {
-    for (const lit of this.drawing.querySelectorAll(".nbx-lit")) lit.classList.remove("nbx-lit");
-    if (!node) return;
+    this.onHover?.(node ? valueOf(node) || idOf(node) : "");
+    if (!node) return this.light(new Set());
     const ids = new Set(this.nodes.filter((other) => same(other, node)).map(idOf));
+    this.lightNodes(ids, (edge) => ids.has(edge.from) || ids.has(edge.to));
+  }
+
+  /** Light the nodes of these values and operators. @param {Set<string>} wanted */
+  light(wanted) {
+    if (!this.drawing) return;
+    const ids = new Set(this.nodes.filter((node) => wanted.has(idOf(node)) || wanted.has(valueOf(node))).map(idOf));
+    this.lightNodes(ids, (edge) => ids.has(edge.from) && ids.has(edge.to));
+  }
+
+  lightNodes(ids, isLit) {
+    for (const lit of this.drawing.querySelectorAll(".nbx-lit")) lit.classList.remove("nbx-lit");
     for (const other of this.nodes) if (ids.has(idOf(other))) other.classList.add("nbx-lit");
-    for (const edge of this.edges) if (ids.has(edge.from) || ids.has(edge.to)) edge.element.classList.add("nbx-lit");
+    for (const edge of this.edges) if (isLit(edge)) edge.element.classList.add("nbx-lit");
   }
 
   /** Mark the chosen value or operator. @param {string} id */
@@ -401,6 +439,12 @@ function valueOf(node) {
 
 function same(a, b) {
   return a === b || (valueOf(a) !== "" && valueOf(a) === valueOf(b));
+}
+
+/** In the picture's own units. @param {SVGGElement} node */
+function middleOf(node) {
+  const box = node.getBBox();
+  return [box.x + box.width / 2, box.y + box.height / 2];
 }
 
 function centre(node) {
