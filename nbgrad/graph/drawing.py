@@ -18,15 +18,18 @@ from .capture import Recorder
 from .html import to_html
 from .inspect_array import inspect_array
 from .layout import ENGINES
+from .offline import scenes
 from .picture import DIRECTIONS
 from .cut import Fold
 from .records import Graph
 from .scene import LEVELS, scene
 from .static import static_page
 from .svg import THEMES
+from .transform import is_group
 from .walk import walk
 
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
+MAX_SCENE_BYTES = 2_000_000
 MAX_INSPECTED = 200  # tensors whose elements go into a saved HTML file
 
 
@@ -103,7 +106,12 @@ class Drawing:
             if tensor is not None:
                 sides = {"data": tensor, "grad": tensor._grad}
                 arrays[value.id] = {side: inspect_array(t._array).to_plain() for side, t in sides.items() if t is not None}
-        return to_html(self.shown, self.svg, arrays)
+        look = self.first_look
+        answered, left_out = scenes(self, MAX_SCENE_BYTES) if look.folds or any(map(is_group, look.graph.calls)) else ({}, False)
+        notes = ("This file holds only some of what opening groups can show; a live notebook shows all of it.",) if left_out else ()
+        folding = {"actions": [], "focus": [], "level": "", "folds": look.plain()}
+        shown = look.graph.replace(notes=look.graph.notes + notes)
+        return to_html(shown, look.svg, arrays, {"scene": answered}, shared={"folding": folding})
 
     def to_page(self) -> str:
         """HTML without scripts, for hosts that clean what they show: the picture as an image and a table."""

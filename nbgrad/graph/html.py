@@ -55,6 +55,7 @@ def to_html(
     svg: str,
     arrays: Mapping[str, Mapping[str, dict]] | None = None,
     answers: Mapping[str, Mapping[str, object]] | None = None,
+    shared: Mapping[str, object] | None = None,
     *,
     title: str = "Computation graph",
     max_bytes: int = MAX_BYTES,
@@ -62,12 +63,12 @@ def to_html(
     """Write a graph as one HTML file that is interactive from disk and fetches nothing.
 
     `arrays` gives value id -> {"data" or "grad": what `Inspection.to_plain` returned}, and `answers` kind -> {`answer_key(wish)`: header}, the
-    answers to what the page may ask a kernel. What does not fit into `max_bytes` is left out,
+    answers to what the page may ask a kernel; `shared` gives the values that the views of a graph share. What does not fit into `max_bytes` is left out,
     arrays before the picture, and the page says so; `ValueError` where the record alone does not fit.
     """
-    arrays, svg, notes = _fit(graph, svg, arrays or {}, max_bytes)
+    arrays, svg, notes = _fit(graph, svg, arrays or {}, max_bytes - len(json.dumps(answers or {})))
     record = json.loads(graph.replace(notes=graph.notes + notes).to_json())
-    data = json.dumps({"graph": record, "svg": svg, "arrays": arrays, "answers": answers or {}}, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps({"graph": record, "svg": svg, "arrays": arrays, "answers": answers or {}, "shared": shared or {}}, separators=(",", ":")).replace("<", "\\u003c")
     script = explorer_script("page")
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src '{_digest(script)}'"
     return _PAGE.format(

@@ -15,8 +15,9 @@ const NARROW = 640;
  * @typedef {{ header: any, buffers: DataView[] }} Answer
  * @typedef {{ graph: any, svg: string, theme: string, selected: string, live: { [id: string]: import("./record.js").State },
  *   inspect: import("./inspector.js").InspectorOptions["inspect"], ask: (kind: string, wish: any) => Promise<Answer | null>,
- *   onSelect: (id: string) => void, noElements: string, shared?: import("./shared.js").Shared }} Host
+ *   knows?: (kind: string, wish: any) => boolean, onSelect: (id: string) => void, noElements: string, shared?: import("./shared.js").Shared }} Host
  *   `ask` puts a question of some kind (see notebook/answers.py) and gives null where nobody knows; it rejects where nobody answers.
+ *   `knows` tells without asking; where it is missing, everything may be asked.
  *   `shared` is what all views of one graph have in common.
  */
 

@@ -20,13 +20,14 @@ export class Focus {
   /** The buttons for a tensor in the inspector. @param {string} id */
   actions(id) {
     const button = (text, title, work) => element("button", { type: "button", class: "nbx-action", title, onclick: work }, text);
+    const can = (focus) => this.folding.can({ focus, actions: [] });
     return [
-      button("what leads here", "Show only what this tensor was computed from", () => this.show([id, null])),
-      button("what comes of it", "Show only what was computed from this tensor", () => this.show([null, id])),
-      this.waiting && this.waiting !== id
+      can([id, null]) && button("what leads here", "Show only what this tensor was computed from", () => this.show([id, null])),
+      can([null, id]) && button("what comes of it", "Show only what was computed from this tensor", () => this.show([null, id])),
+      this.explorer.host.knows ? null : this.waiting && this.waiting !== id
         ? button(`between ${this.nameOf(this.waiting)} and this`, "Show only the ways from one to the other", () => this.between(this.waiting, id))
         : button("between …", "Then choose the second tensor", () => this.wait(id)),
-    ];
+    ].filter(Boolean);
   }
 
   wait(id) {

@@ -48,6 +48,11 @@ export class Folding {
   }
 
   act(action, said) {
+    return this.show({ actions: this.after(action) }, said);
+  }
+
+  /** The actions done so far and this one. */
+  after(action) {
     const { actions } = this.state;
     const [kind] = Object.keys(action);
     const ends = String(action[kind].slice?.(0, 2));
@@ -55,7 +60,13 @@ export class Folding {
     // of a slider that moves only the last place counts; closing what was opened last takes that back
     const again = last && kind === "iteration" && String(last.iteration?.slice(0, 2)) === ends;
     const back = last && kind === "close" && String(last.open) === ends;
-    return this.show({ actions: again || back ? [...actions.slice(0, -1), ...(again ? [action] : [])] : [...actions, action] }, said);
+    return again || back ? [...actions.slice(0, -1), ...(again ? [action] : [])] : [...actions, action];
+  }
+
+  /** Whether this can be shown here: in a saved file only some can. @param {{ actions?: any[], focus?: (string | null)[] }} change */
+  can(change) {
+    const { actions, focus, level } = { ...this.state, ...change };
+    return this.explorer.host.knows?.("scene", { actions, focus, level }) ?? true;
   }
 
   undo() {
@@ -74,12 +85,12 @@ export class Folding {
 
   open(call) {
     const { first, last } = groupOf(call);
-    this.explorer.picture.anchor = call.id;
+    this.explorer.picture.anchor = [call.id, first];
     return this.act({ open: [first, last] }, `${opName(call)} opened`);
   }
 
   close(scope) {
-    this.explorer.picture.anchor = this.explorer.selected;
+    this.explorer.picture.anchor = [this.explorer.selected, this.explorer.selected];
     return this.act({ close: this.state.folds[scope].ends }, `${this.nameOf(scope)} closed`);
   }
 
@@ -129,23 +140,26 @@ export class Folding {
   loopRow(scope, fold) {
     const name = this.nameOf(scope);
     const one = fold.shown.length === 1 ? fold.shown[0] : null;
+    const offered = this.offered(fold);
     const shown = element("output", {}, one === null ? "first and last" : `${one + 1} of ${fold.times}`);
     const slider = element("input", {
       type: "range",
-      min: 1,
-      max: fold.times,
-      value: one === null ? 1 : one + 1,
+      min: 0,
+      max: offered.length - 1,
+      value: one === null ? 0 : Math.max(0, offered.indexOf(one)),
+      "aria-valuetext": shown.textContent,
       "aria-label": `iteration of ${name} to show`,
       dataset: { loop: scope },
     });
     let resting = 0;
     slider.addEventListener("input", () => {
-      shown.textContent = `${slider.value} of ${fold.times}`;
+      const iteration = offered[Number(slider.value)];
+      const words = `${iteration + 1} of ${fold.times}`;
+      shown.textContent = words;
+      slider.setAttribute("aria-valuetext", words);
       clearTimeout(resting);
-      resting = setTimeout(
-        () => this.act({ iteration: [...fold.ends, Number(slider.value) - 1] }, `iteration ${slider.value} of ${fold.times}`),
-        SLIDER_REST,
-      );
+      this.explorer.picture.anchor = [scope, scope];
+      resting = setTimeout(() => this.act({ iteration: [...fold.ends, iteration] }, `iteration ${words}`), SLIDER_REST);
     });
     const button = (text, label, work) => element("button", { type: "button", title: label, "aria-label": label, onclick: work }, text);
     return element(
@@ -153,10 +167,16 @@ export class Folding {
       { class: "nbx-loop" },
       element("code", {}, name.replace(/ ×\d+$/, "")),
       element("span", { class: "nbx-quiet" }, plural(fold.times, "iteration")),
-      slider,
+      offered.length > 1 && slider,
       shown,
-      button("Close", `Close ${name}`, () => this.close(scope)),
+      this.can({ actions: this.after({ close: fold.ends }) }) && button("Close", `Close ${name}`, () => this.close(scope)),
     );
+  }
+
+  /** The iterations of a loop that can be shown here. @param {Fold} fold */
+  offered(fold) {
+    const all = Array.from({ length: fold.times }, (_, i) => i);
+    return this.explorer.host.knows ? all.filter((i) => this.can({ actions: this.after({ iteration: [...fold.ends, i] }) })) : all;
   }
 
   /** Put a sign on everything that opens or closes. */
@@ -165,14 +185,15 @@ export class Folding {
     for (const old of picture.element.querySelectorAll(".nbx-sign")) old.remove();
     for (const node of picture.nodes) {
       const call = record.calls.get(node.getAttribute("data-id"));
-      if (!call || !groupOf(call)) continue;
+      const group = call && groupOf(call);
+      if (!group || !this.can({ actions: this.after({ open: [group.first, group.last] }) })) continue;
       const box = node.querySelector(".nb-shape")?.getBBox();
-      if (box) node.append(this.sign("+", box.x + box.width, box.y + box.height / 2, `Open ${opName(call)}`, () => this.open(call)));
+      if (box) node.append(this.sign("+", box.x + box.width, box.y + Math.min(box.height / 2, 12), `Open ${opName(call)}`, () => this.open(call)));
     }
     for (const cluster of picture.element.querySelectorAll(".nb-cluster")) {
       const scope = cluster.getAttribute("data-id");
       const box = cluster.querySelector("rect")?.getBBox();
-      if (!folds[scope] || !box) continue;
+      if (!folds[scope] || !box || !this.can({ actions: this.after({ close: folds[scope].ends }) })) continue;
       // above everything else, so that a click reaches it
       picture.drawing.append(this.sign("−", box.x + box.width, box.y, `Close ${this.nameOf(scope)}`, () => this.close(scope)));
     }

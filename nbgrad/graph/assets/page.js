@@ -2,6 +2,7 @@
 
 import { Explorer } from "./explorer.js";
 import { fromPlain } from "./inspection.js";
+import { sharedHere } from "./shared.js";
 
 /** Under what a question's answer stands in the file: its words in the order of their names. @param {any} wish */
 function answerKey(wish) {
@@ -13,6 +14,8 @@ export function startPage() {
   const data = JSON.parse(document.getElementById("nbgrad-data").textContent);
   const place = document.getElementById("nbgrad-explorer");
   place.replaceChildren();
+  const shared = sharedHere();
+  for (const [name, value] of Object.entries(data.shared ?? {})) shared.set(name, value);
   const inspect = async (id, which) => {
     const found = data.arrays[id]?.[which];
     return found ? fromPlain(found) : null;
@@ -28,6 +31,8 @@ export function startPage() {
       const header = data.answers?.[kind]?.[answerKey(wish)];
       return header === undefined ? null : { header, buffers: [] };
     },
+    knows: (kind, wish) => data.answers?.[kind]?.[answerKey(wish)] !== undefined,
+    shared,
     onSelect: () => {},
     noElements: "Its elements are not in this file.",
   });

@@ -22,7 +22,7 @@ export class Picture {
     this.drawing = parsePicture(options.text);
     /** @type {SVGGElement[]} */
     this.nodes = [];
-    this.anchor = ""; // what should stay in place when the picture is exchanged
+    this.anchor = ["", ""]; // what should stay in place when the picture is exchanged, and its id then
     /** @type {(() => void) | undefined} */
     this.onView = undefined;
     /** @type {((id: string) => void) | undefined} */
@@ -165,31 +165,52 @@ export class Picture {
   }
 
   /**
-   * After another state of the same graph was drawn, stay where the reader was: at the same scale, with the node that was touched, or the one
-   * nearest to the middle, where it was before.
+   * After another state of the same graph was drawn, stay where the reader was: at the same scale, with what was touched where it was before,
+   * else with the node or cluster nearest to the middle; and in the middle where there is room to spare.
    * @param {Picture} before
    */
   continueFrom(before) {
     if (!this.drawing || !before.view || (!before.moved && this.view.scale >= READABLE && this.whole)) return;
-    if (before.moved && String(before.box) === String(this.box)) this.view = before.view;
-    else {
-      const there = new Map(before.nodes.map((node) => [idOf(node), node]));
-      const old = there.get(before.anchor);
-      const at = old ? middleOf(old) : [before.view.x, before.view.y];
-      let best = null;
-      for (const node of this.nodes) {
-        const twin = there.get(idOf(node));
-        if (!twin || idOf(node).startsWith("g")) continue;
-        const [x, y] = middleOf(twin);
-        const distance = Math.hypot(x - at[0], y - at[1]);
-        if (!best || distance < best.distance) best = { node, x, y, distance };
-      }
-      if (!best) return;
-      const [x, y] = middleOf(best.node);
-      this.view = { x: before.view.x + x - best.x, y: before.view.y + y - best.y, scale: before.view.scale };
+    const same = String(before.box) === String(this.box);
+    const pair = same ? null : this.pairWith(before);
+    if (!same && !pair) return;
+    this.view = { ...before.view };
+    if (pair) {
+      this.view.x += pair.now[0] - pair.then[0];
+      this.view.y += pair.now[1] - pair.then[1];
+      const [width, height] = this.size();
+      const [left, top, wide, high] = this.box;
+      if (wide * this.view.scale <= width) this.view.x = left + wide / 2;
+      if (high * this.view.scale <= height) this.view.y = top + high / 2;
     }
     this.moved = true;
     this.applyView();
+  }
+
+  /** Where one thing stands now and stood before. @param {Picture} before */
+  pairWith(before) {
+    const [then, now] = [before.places(), this.places()];
+    const [from, to] = before.anchor;
+    if (then.has(from) && now.has(to)) return { then: then.get(from), now: now.get(to) };
+    const at = then.get(from) ?? [before.view.x, before.view.y];
+    let best = null;
+    for (const [id, place] of now) {
+      const old = id.startsWith("g") ? null : then.get(id);
+      const distance = old ? Math.hypot(old[0] - at[0], old[1] - at[1]) : Infinity;
+      if (old && (!best || distance < best.distance)) best = { then: old, now: place, distance };
+    }
+    return best;
+  }
+
+  /** The middle of the upper edge of everything that has an id, in the picture's own units. */
+  places() {
+    const things = this.drawing?.querySelectorAll(".nb-node, .nb-cluster") ?? [];
+    const places = new Map();
+    for (const thing of things) {
+      const box = /** @type {SVGGElement} */ (thing).getBBox();
+      places.set(idOf(thing), [box.x + box.width / 2, box.y]);
+    }
+    return places;
   }
 
   applyView() {
@@ -439,12 +460,6 @@ function valueOf(node) {
 
 function same(a, b) {
   return a === b || (valueOf(a) !== "" && valueOf(a) === valueOf(b));
-}
-
-/** In the picture's own units. @param {SVGGElement} node */
-function middleOf(node) {
-  const box = node.getBBox();
-  return [box.x + box.width / 2, box.y + box.height / 2];
 }
 
 function centre(node) {
