@@ -1,8 +1,8 @@
 """One self-contained HTML file with the interactive explorer, and the explorer's scripts for whoever serves them.
 
 The scripts in `assets/` are plain ES modules. They reach a browser as one text: `explorer_script` joins them in the order of `_MODULES`,
-dropping their import lines (always one line each, always of a sibling) and the word `export`. So every top-level name is unique among
-them. The notebook's widget and the exported file run the same modules and differ in the last one only.
+dropping their import lines (always one line each, always of a sibling), the word `export`, comments and indentation. So every top-level name
+is unique among them, and no text runs over several lines. The notebook's widget and the exported file run the same modules and differ in the last one only.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _ENDINGS = {
     "page": (("page",), "startPage();\n"),
 }
 _IMPORT = re.compile(r'^import \{[^}\n]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_COMMENT = re.compile(r"^ *(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)  # whole lines of it; the script travels with every view
+_INDENT = re.compile(r"^ +", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) )", re.MULTILINE)
 
 
@@ -37,7 +39,8 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) )", re.MUL
 def explorer_script(ending: str) -> str:
     """Join the explorer's modules to one ES module: "widget" exports anywidget's `render`, "page" starts at once."""
     modules, last = _ENDINGS[ending]
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", _asset(f"{name}.js"))) for name in _MODULES + modules) + last
+    joined = "\n".join(_EXPORT.sub("", _IMPORT.sub("", _asset(f"{name}.js"))) for name in _MODULES + modules) + last
+    return _INDENT.sub("", _COMMENT.sub("", joined))
 
 
 @functools.cache

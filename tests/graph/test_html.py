@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from nbgrad.graph.html import _MODULES, _asset, explorer_script, explorer_style, to_html
+from nbgrad.graph.html import _ENDINGS, _MODULES, _asset, explorer_script, explorer_style, to_html
 from nbgrad.graph.records import Graph, Summary, Value
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad" viewBox="0 0 9 9"/>'
@@ -73,9 +73,11 @@ def test_modules_join_to_one_script(ending):
     script = explorer_script(ending)
     assert not re.search(r"^import |^export (?!default)", script, re.M)
     assert script.count("export default") == (ending == "widget")
-    assert len(script.encode()) < 100_000 and len(explorer_style().encode()) < 100_000
-    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script, re.M)
+    assert len(script.encode()) < 130_000 and len(explorer_style().encode()) < 100_000
+    modules = [_asset(f"{name}.js") for name in (*_MODULES, *_ENDINGS[ending][0])]
+    names = [n for module in modules for n in re.findall(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", module, re.M)]
     assert len(names) == len(set(names))  # the modules share one scope
+    assert not re.search(r"^ *(//|\*)", script, re.M)
 
 
 def test_every_module_stands_after_the_ones_it_imports():
