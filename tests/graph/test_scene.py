@@ -1,0 +1,150 @@
+"""Scenes: what folding shows at first, and what opening, closing, iterations and search make of it."""
+
+import random
+
+import pytest
+from graph_builder import Build, chain, fixture, recurrent, tangle
+
+from nbgrad.graph import transform
+from nbgrad.graph.assemble import assemble
+from nbgrad.graph.cut import Cut, group_of
+from nbgrad.graph.find import find
+from nbgrad.graph.outline import outline_of
+from nbgrad.graph.picture import picture
+from nbgrad.graph.records import Call, Graph, Summary, Value
+from nbgrad.graph.scene import scene
+from nbgrad.graph.transform import is_group
+
+
+def ops(graph):
+    return [c.op for c in graph.calls]
+
+
+def ends_of(graph, op):
+    group = dict(next(c.params for c in graph.calls if is_group(c) and c.op == op))
+    return [group["first"], group["last"]]
+
+
+def loop_of(found):
+    return next(f for f in found.folds.values() if f.times)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_groups_take_and_give_what_crosses_their_borders(seed):
+    """Arrays over all calls find the same borders as going through the calls one by one."""
+    chance, graph = random.Random(seed), tangle(seed)
+    outline = outline_of(graph, "ops")
+    cut, runs, at = Cut(outline), [], 0
+    while at < len(graph.calls):
+        length = chance.choice([1, 1, 2, 5])
+        last = min(at + length, len(graph.calls)) - 1
+        if length > 1:
+            cut.group(at, last, "run", None)
+            runs.append((Call(f"g{len(runs)}", "run", (), (), params=(("calls", "1"),)), list(graph.calls[at : last + 1])))
+        else:
+            cut.add([at], "all")
+        at = last + 1
+    mine, theirs = assemble(cut), transform.collapse(graph, runs)
+    assert [(c.inputs, c.outputs) for c in mine.calls] == [(c.inputs, c.outputs) for c in theirs.calls]
+    assert {v.id for v in mine.values} == {v.id for v in theirs.values}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_actions_in_any_order_leave_a_whole_graph(seed):
+    chance = random.Random(seed)
+    graph = chance.choice([tangle(seed), recurrent(chance.randrange(2, 60)), chain(chance.randrange(5, 200))])
+    most = chance.choice([5, 8, 20])
+    found, actions = scene(graph, max_nodes=most), []
+    for _ in range(8):
+        groups = [dict(c.params) for c in found.graph.calls if is_group(c)]
+        choices = [{"open": [g["first"], g["last"]]} for g in groups] + [{"close": list(f.ends)} for f in found.folds.values()]
+        choices += [{"iteration": [*f.ends, chance.randrange(f.times)]} for f in found.folds.values() if f.times]
+        choices += [{"reveal": chance.choice(graph.calls).id}, {"open": ["c0", "c9999"]}, {"other": 1}, {"reveal": None}]
+        actions.append(chance.choice(choices))
+        found = scene(graph, max_nodes=most, actions=tuple(actions))
+        assert Graph.from_json(found.graph.to_json()) == found.graph
+        shown = [(dict(c.params)["first"], dict(c.params)["last"]) if is_group(c) else (c.id, c.id) for c in found.graph.calls]
+        numbers = [int(last[1:]) for _, last in shown]
+        assert numbers == sorted(numbers)  # nothing stands twice, everything in its order
+        assert picture(found.graph).nodes
+
+
+def test_opening_shows_what_is_inside_and_undoing_gives_the_first_scene_back():
+    graph = recurrent(100)
+    first = scene(graph)
+    opened = scene(graph, actions=({"open": ends_of(first.graph, "98 more")},))
+    assert "96 more" in ops(opened.graph) and "98 more" not in ops(opened.graph)
+    assert [s.name for s in opened.graph.scopes] == ["for t in range(steps) ×100", "98 more"]
+    assert scene(graph, actions=()) == first
+
+
+def test_an_iteration_of_a_loop_is_shown_alone():
+    graph = recurrent(100)
+    fold = loop_of(scene(graph))
+    assert fold.times == 100 and fold.shown == (0, 99)
+    found = scene(graph, actions=({"iteration": [*fold.ends, 41]},))
+    assert [op for op in ops(found.graph) if "more" in op] == ["41 more", "58 more"]
+    assert loop_of(found).shown == (41,)
+    again = scene(graph, actions=({"iteration": [*fold.ends, 41]}, {"iteration": [*fold.ends, 0]}))
+    assert [op for op in ops(again.graph) if "more" in op] == ["99 more"]
+
+
+def test_a_cluster_closes_to_one_group_that_opens_again():
+    graph = recurrent(100)
+    fold = loop_of(scene(graph))
+    closed = scene(graph, actions=({"close": list(fold.ends)},))
+    assert ops(closed.graph) == ["zeros", "for t in range(steps) ×100", "mm", "sum"] and not any(f.times for f in closed.folds.values())
+    assert ends_of(closed.graph, "for t in range(steps) ×100") == list(fold.ends)
+    opened = scene(graph, actions=({"close": list(fold.ends)}, {"open": list(fold.ends)}))
+    assert ops(opened.graph) == ops(scene(graph).graph)
+
+
+def test_what_is_hidden_can_be_revealed():
+    graph = recurrent(400)
+    hidden = graph.calls[1000]
+    found = scene(graph, actions=({"reveal": hidden.id},))
+    assert hidden.id in {c.id for c in found.graph.calls}
+    assert hidden.outputs[0] in {v.id for v in scene(graph, actions=({"reveal": hidden.outputs[0]},)).graph.values}
+
+
+def test_functions_open_one_into_the_other():
+    build = Build()
+    x = build.leaf("x", (2,), True)
+    for i in range(40):
+        block = build.scope("module", f"block{i}")
+        inner = build.scope("function", "inner", block)
+        x = build.op("sin", x, shape=(2,), line=i + 2, scope=inner)
+        x = build.op("cos", x, shape=(2,), line=i + 50, scope=inner)
+        x = build.op("exp", x, shape=(2,), line=i + 100, scope=block)
+    graph = build.graph(x)
+    first = scene(graph, max_nodes=30)
+    assert len(first.graph.calls) <= 30
+    group = next(c for c in first.graph.calls if is_group(c))
+    params = dict(group.params)
+    opened = scene(graph, max_nodes=30, actions=({"open": [params["first"], params["last"]]},))
+    assert len(opened.graph.calls) > len(first.graph.calls)
+
+
+def test_focus_shows_one_way_only():
+    graph = fixture("lesson")
+    assert ops(scene(graph, focus=("z", None)).graph) == ["matmul", "add"]
+    assert ops(scene(graph, focus=(None, "b")).graph) == ["add", "nn.functional.binary_cross_entropy_with_logits"]
+    assert ops(scene(graph, focus=("w", "z")).graph) == ["matmul", "add"]
+    with pytest.raises(KeyError):
+        scene(graph, focus=("nothing", None))
+
+
+def test_search_reads_the_whole_record():
+    graph = recurrent(400)
+    assert find(graph, "zeros").count == 1 and find(graph, "").count == 0
+    assert find(graph, "mm").count == sum(c.op == "mm" for c in graph.calls)
+    assert len(find(graph, "h", most=5).hits) == 5 and find(graph, "h", most=5).count > 100
+    bad = Graph((Value("t0", (2,), "float32", name="w", requires_grad=True, data=Summary(2, nan=1)),))
+    assert [v.id for v in find(bad, "has NaN").hits] == ["t0"] and find(bad, "has inf").count == 0
+    assert find(bad, "Grad is None").count == 1 and find(bad, "(2,)").count == 1 and find(bad, "float32").count == 1
+    assert find(bad, "w").plain() == {"count": 1, "hits": [{"id": "t0", "label": "w", "kind": "(2,)", "line": None}]}
+
+
+def test_a_group_is_made_of_the_operators_that_were_written():
+    outline = outline_of(fixture("lesson"), "story")
+    assert dict(group_of(outline, 0, 3, "line 5", None).group.params) == {"calls": "2", "first": "c0", "last": "c3"}
