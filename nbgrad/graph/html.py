@@ -22,9 +22,10 @@ MAX_BYTES = 4_000_000
 
 _MODULES = (
     "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "pane", "inspector", "picture", "shared",
-    "folding", "focus", "search", "minimap", "source", "parts", "explorer",
+    "folding", "focus", "search", "minimap", "source", "show",
+    "parts", "explorer",
 )  # fmt: skip
-_STYLES = ("explorer", "folding", "focus", "search", "minimap", "source")
+_STYLES = ("explorer", "folding", "focus", "search", "minimap", "source", "show")
 _ENDINGS = {
     "widget": (("sibling", "widget"), "export default { render: renderWidget };\n"),
     "page": (("page",), "startPage();\n"),

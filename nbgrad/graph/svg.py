@@ -4,7 +4,7 @@ Colours stand as presentation attributes, for hosts that strip styles, and again
 notebook's theme. Ids and classes carry a hash of the content: several pictures may share a page, and the same graph always gives the same text.
 
 What scripts may rely on: `<g class="nb-node nb-KIND" data-id data-value tabindex="-1">`, `<g class="nb-edge" data-from data-to data-value>`,
-`<g class="nb-back" data-from data-to data-value>` beside it where a gradient came back, and `<text class="nb-grad" data-grad>`.
+`<g class="nb-back nb-m3" data-from data-to data-value>` beside it where a gradient came back, of the fourth of six sizes (`nb-zero` for 0), and `<text class="nb-grad" data-grad>`.
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ class _Pen:
         tip, neck = line[0], _trim(line, 7.0, 0.0)
         path = "M" + "L".join(_p(p) for p in reversed(neck))
         role = "bad" if not math.isfinite(edge.back) else "grad"
-        self.out.append(f'<g class="nb-back" {about}><path d="{path}"{self.paint(None, role)} stroke-width="{width:g}" '
+        step = palette.magnitude(edge.back)
+        size = "nb-bad-size" if role == "bad" else "nb-zero" if step is None else f"nb-m{step}"
+        self.out.append(f'<g class="nb-back {size}" {about}><path d="{path}"{self.paint(None, role)} stroke-width="{width:g}" '
                         f'stroke-dasharray="5 3.5"/><path d="{_head(neck[0], tip, 3.2 + width * 0.6)}"{self.paint(role)}/>')
         self.out.append("</g>")
 

@@ -94,9 +94,9 @@ export class Explorer {
       {
         type: "button",
         "aria-pressed": "false",
-        title: "Show gradients flowing back",
+        title: "Show gradients flowing back (b)",
         dataset: { testid: "backward" },
-        onclick: () => this.showBackward(this.backward.getAttribute("aria-pressed") !== "true"),
+        onclick: () => this.toggleBackward(),
       },
       element("span", { class: "nbx-swatch" }),
       "backward",
@@ -216,8 +216,13 @@ export class Explorer {
     return this.record.sawBackward || Object.values(this.live).some((state) => state.grad !== null);
   }
 
+  toggleBackward() {
+    this.showBackward(this.backward.getAttribute("aria-pressed") !== "true");
+  }
+
   showBackward(on) {
     this.backward.setAttribute("aria-pressed", String(on));
+    this.part("show").backwardShown(on);
     this.element.classList.toggle("nbx-show-backward", on);
   }
 

@@ -69,3 +69,11 @@ export function oneLine(text, limit = 60) {
   const line = text.replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim();
   return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }
+
+/** Bytes as people count them. @param {number} bytes */
+export function formatBytes(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (bytes >= 1000 && unit < units.length - 1) [bytes, unit] = [bytes / 1000, unit + 1];
+  return `${unit && bytes < 100 ? bytes.toPrecision(3).replace(/\.?0+$/, "") : Math.round(bytes)} ${units[unit]}`;
+}

@@ -8,13 +8,14 @@ import { Focus } from "./focus.js";
 import { Folding } from "./folding.js";
 import { Minimap } from "./minimap.js";
 import { Search } from "./search.js";
+import { Show } from "./show.js";
 import { Source } from "./source.js";
 
 /** @typedef {{ place: string, element: HTMLElement, keys?: { [key: string]: () => void }, selected?: (id: string) => void,
  *   updated?: (ids: string[]) => void, redrawn?: () => void, destroy?: () => void }} Part */
 
 /** @type {(new (explorer: import("./explorer.js").Explorer) => Part)[]} */
-const PARTS = [Search, Focus, Folding, Minimap, Source];
+const PARTS = [Show, Search, Focus, Folding, Minimap, Source];
 
 /** @param {import("./explorer.js").Explorer} explorer @returns {Part[]} */
 export function makeParts(explorer) {

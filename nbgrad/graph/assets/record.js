@@ -13,7 +13,7 @@ import { formatBrief, oneLine, speakShape } from "./format.js";
  *   version: number }} Value
  * @typedef {{ id: string, op: string, inputs: string[], outputs: string[], node: string | null, params: [string, string][],
  *   formulas: [string, string][], scope: string | null, place: Place | null, grad_mode: boolean, in_place: boolean, is_view: boolean,
- *   error: string | null }} Call
+ *   error: string | null, saved: string[] }} Call
  * @typedef {{ data: Summary | null, grad: Summary | null, stamp: number }} State what a value holds now
  */
 
@@ -39,6 +39,7 @@ const CALL = {
   in_place: false,
   is_view: false,
   error: null,
+  saved: [],
 };
 
 export class Record {
