@@ -22,6 +22,11 @@ export function svgElement(tag, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
 
+/** Where the shape of a node of the picture stands, in the picture's own units. @param {Element} node @returns {DOMRect | null} */
+export function shapeBox(node, selector = ".nb-shape") {
+  return /** @type {SVGGraphicsElement | null} */ (node.querySelector(selector))?.getBBox() ?? null;
+}
+
 function fill(node, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;

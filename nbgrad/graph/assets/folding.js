@@ -3,7 +3,7 @@
 //
 // What is shown is a list of the reader's actions (graph/scene.py tells which); all views of a graph share it. The kernel, or the file, draws.
 
-import { element, svgElement } from "./dom.js";
+import { element, shapeBox, svgElement } from "./dom.js";
 import { oneLine, plural } from "./format.js";
 import { opName } from "./record.js";
 
@@ -179,7 +179,7 @@ export class Folding {
     return this.explorer.host.knows ? all.filter((i) => this.can({ actions: this.after({ iteration: [...fold.ends, i] }) })) : all;
   }
 
-  /** Put a sign on everything that opens or closes. */
+  /** Put a sign on everything that opens or closes, above all else, so that a click reaches it. */
   mark(folds) {
     const { picture, record } = this.explorer;
     for (const old of picture.element.querySelectorAll(".nbx-sign")) old.remove();
@@ -187,14 +187,13 @@ export class Folding {
       const call = record.calls.get(node.getAttribute("data-id"));
       const group = call && groupOf(call);
       if (!group || !this.can({ actions: this.after({ open: [group.first, group.last] }) })) continue;
-      const box = node.querySelector(".nb-shape")?.getBBox();
-      if (box) node.append(this.sign("+", box.x + box.width, box.y + Math.min(box.height / 2, 12), `Open ${opName(call)}`, () => this.open(call)));
+      const box = shapeBox(node);
+      if (box) picture.drawing.append(this.sign("+", box.x + box.width, box.y + Math.min(box.height / 2, 12), `Open ${opName(call)}`, () => this.open(call)));
     }
     for (const cluster of picture.element.querySelectorAll(".nb-cluster")) {
       const scope = cluster.getAttribute("data-id");
-      const box = cluster.querySelector("rect")?.getBBox();
+      const box = shapeBox(cluster, "rect");
       if (!folds[scope] || !box || !this.can({ actions: this.after({ close: folds[scope].ends }) })) continue;
-      // above everything else, so that a click reaches it
       picture.drawing.append(this.sign("−", box.x + box.width, box.y, `Close ${this.nameOf(scope)}`, () => this.close(scope)));
     }
   }

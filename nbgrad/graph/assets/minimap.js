@@ -1,6 +1,6 @@
 // A small map of the whole graph in the picture's corner while only a part of it shows: drag on it to move.
 
-import { element, svgElement } from "./dom.js";
+import { element, shapeBox, svgElement } from "./dom.js";
 
 const MAP_SIZE = [150, 120];
 const MAP_ROOM = 6;
@@ -27,8 +27,7 @@ export class Minimap {
     this.map.setAttribute("width", String(Math.max(14, width * scale)));
     this.map.setAttribute("height", String(Math.max(14, height * scale)));
     const boxes = picture.nodes.map((node) => {
-      const shape = node.querySelector(".nb-shape");
-      const box = shape?.getBBox?.();
+      const box = shapeBox(node);
       const kind = node.classList.contains("nb-parameter") ? "nbx-learns" : "";
       return box && svgElement("rect", { class: kind, x: box.x, y: box.y, width: box.width, height: box.height });
     });

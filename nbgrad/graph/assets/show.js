@@ -1,6 +1,6 @@
 // What the picture shows beside boxes and arrows, each when asked: which direction, gradient magnitude, shapes, memory, every operator.
 
-import { element, svgElement } from "./dom.js";
+import { element, shapeBox, svgElement } from "./dom.js";
 import { formatBytes } from "./format.js";
 
 const DIRECTIONS = { both: "forward and backward", forward: "forward only", backward: "backward only" };
@@ -96,7 +96,7 @@ export class Show {
     const saved = this.isOn("saved") ? new Set([...record.calls.values()].flatMap((call) => call.saved)) : new Set();
     for (const node of picture.nodes) {
       const value = record.values.get(node.getAttribute("data-value") ?? "");
-      const box = value && node.querySelector(".nb-shape")?.getBBox();
+      const box = value && shapeBox(node);
       if (!box || node.classList.contains("nb-row")) continue;
       if (this.isOn("memory")) {
         const bytes = value.shape.reduce((a, b) => a * b, 1) * (BYTES[value.dtype] ?? 8);
