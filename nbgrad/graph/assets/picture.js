@@ -46,7 +46,7 @@ export class Picture {
     this.collectEdges(drawing);
     this.nodes = this.topological([...drawing.querySelectorAll(".nb-node")]);
     for (const node of this.nodes) {
-      node.setAttribute("role", "button");
+      node.setAttribute("role", node.querySelector(".nb-node") ? "group" : "button"); // a button may hold no other, as a card its rows
       node.setAttribute("tabindex", "-1");
     }
     this.nodes[0]?.setAttribute("tabindex", "0");
