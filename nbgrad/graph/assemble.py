@@ -152,14 +152,13 @@ class _Assembly:
         return tuple(step for _, step in sorted(kept, key=lambda pair: pair[0]))
 
     def leaf_steps(self, values):
-        """The steps that filled leaves; of each leaf the first few."""
+        """The steps that filled leaves which are shown; of each leaf the first few."""
         whole, columns, out, counts = self.whole, self.columns, [], {}
         for i in np.flatnonzero(columns.step_call < 0).tolist():
             value = int(columns.step_value[i])
             counts[value] = counts.get(value, 0) + 1
-            if counts[value] <= MAX_STEPS:
-                step = whole.steps[i]
-                out.append((i, step if step.value is None or step.value in values else dataclasses.replace(step, value=None)))
+            if counts[value] <= MAX_STEPS and (value < 0 or whole.values[value].id in values):
+                out.append((i, whole.steps[i]))
         return out
 
     def unit_steps(self, n, unit, call, own):

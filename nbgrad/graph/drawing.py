@@ -76,6 +76,11 @@ class Drawing:
         """What is drawn before a reader has done anything."""
         return self.look()
 
+    @functools.cached_property
+    def whole(self) -> dict[str, int]:
+        """How many tensors and operators the whole record has, however few of them are shown."""
+        return {"tensors": len(self.graph.values), "operators": len(self.graph.calls)}
+
     @property
     def shown(self) -> Graph:
         """The graph as it is drawn: folded, and with a few backward steps per call."""
@@ -109,7 +114,7 @@ class Drawing:
         look = self.first_look
         answered, left_out = scenes(self, MAX_SCENE_BYTES) if look.folds or any(map(is_group, look.graph.calls)) else ({}, False)
         notes = ("This file holds only some of what opening groups can show; a live notebook shows all of it.",) if left_out else ()
-        folding = {"actions": [], "focus": [], "level": "", "folds": look.plain()}
+        folding = {"actions": [], "focus": [], "level": "", "folds": look.plain(), "whole": self.whole}
         shown = look.graph.replace(notes=look.graph.notes + notes)
         return to_html(shown, look.svg, arrays, {"scene": answered}, shared={"folding": folding})
 

@@ -35,7 +35,7 @@ def scenes(drawing, room: int) -> tuple[dict[str, dict], bool]:
             left_out = True
             continue
         look = drawing.look(actions, focus)
-        header = {"graph": json.loads(look.graph.to_json()), "svg": look.svg, "folding": {**wish, "folds": look.plain()}}
+        header = {"graph": json.loads(look.graph.to_json()), "svg": look.svg, "folding": {**wish, "folds": look.plain(), "whole": drawing.whole}}
         size = len(json.dumps(header))
         if size > room:
             left_out = True

@@ -25,6 +25,7 @@ from .records import Graph, Identity, Scope
 from .transform import is_group
 
 MAX_FOLDED = 4000  # calls left after loops were folded; above, no other fold can help and each takes its time
+FEW = 20  # operators; in a longer story it is left out how leaves were made
 MAX_OPENED = 60  # operators that opening a group adds to the picture
 MAX_ACTIONS = 200
 LEVELS = ("story", "ops")
@@ -81,6 +82,8 @@ class _Folded:
 def _folded(key, level, fold, max_nodes):
     graph = key.graph
     outline = outline_of(graph, level)
+    if fold and level == "story" and len(outline.starts) > FEW:
+        outline = outline_of(graph, level, start_at_leaves=True)
     cut = Cut(outline)
     if not fold or len(outline.starts) <= max_nodes:
         cut.add(list(range(len(outline.starts))), "all")

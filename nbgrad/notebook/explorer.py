@@ -85,7 +85,7 @@ class GraphView(anywidget.AnyWidget):
         sync=True
     )
     folding = traitlets.Dict(
-        help="How the graph is shown: 'actions', 'focus' and 'level' as in `graph/scene.py`, and 'folds': what each cluster encloses."
+        help="How the graph is shown: 'actions', 'focus' and 'level' as in `graph/scene.py`, 'folds': what each cluster encloses, and 'whole': the size of the record."
     ).tag(sync=True)
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
@@ -103,8 +103,8 @@ class GraphView(anywidget.AnyWidget):
         self._planned = None
         json = graph.to_json()
         key = hashlib.sha256((json + svg).encode("utf-8", "replace")).hexdigest()[:16]
-        folds = {} if drawing is None else drawing.first_look.plain()
-        folding = {"actions": [], "focus": [], "level": "", "folds": folds}
+        folds, whole = ({}, {}) if drawing is None else (drawing.first_look.plain(), drawing.whole)
+        folding = {"actions": [], "focus": [], "level": "", "folds": folds, "whole": whole}
         super().__init__(graph=json, svg=svg, key=key, folding=folding, requests=Requests(self), **traits)
         self.on_msg(self.requests._answer)  # hosts that cannot find a second model ask this one
         self.refresh()
@@ -115,7 +115,7 @@ class GraphView(anywidget.AnyWidget):
     def look(self, actions: Sequence[dict] = (), focus: Sequence[str | None] = (), level: str | None = None) -> None:
         """Show the graph after a reader's `actions`, or only what `focus` names: see `Drawing.look`."""
         found = self.drawing.look(tuple(actions), tuple(focus), level)
-        folding = {"actions": list(actions), "focus": list(focus), "level": level or "", "folds": found.plain()}
+        folding = {"actions": list(actions), "focus": list(focus), "level": level or "", "folds": found.plain(), "whole": self.drawing.whole}
         self._record = found.graph
         with self.hold_sync():
             self.graph, self.svg, self.folding = found.graph.to_json(), found.svg, folding

@@ -38,6 +38,7 @@ export class Explorer {
       onSelect: (id) => this.choose(id),
       inspect: host.inspect,
       noElements: host.noElements,
+      whole: () => this.shared.get("folding")?.whole ?? {},
       actionsFor: (id) => this.part("focus")?.actions(id) ?? [],
     });
     this.parts = makeParts(this);

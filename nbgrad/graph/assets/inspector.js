@@ -1,7 +1,7 @@
 // The inspector: everything about the selected tensor or operator, from the record at once and from the kernel when it answers.
 
 import { element } from "./dom.js";
-import { formatNumber, formatShape, oneLine, plural } from "./format.js";
+import { formatCount, formatNumber, formatShape, oneLine, plural } from "./format.js";
 import { fromSummary } from "./inspection.js";
 import { Pane } from "./pane.js";
 import { opName } from "./record.js";
@@ -13,7 +13,8 @@ const MOST_LISTED = 12;
  * @typedef {{ record: import("./record.js").Record, state: (id: string) => import("./record.js").State | undefined,
  *   backwardSeen: () => boolean, theme: () => "light" | "dark", onSelect: (id: string) => void,
  *   inspect: (id: string, which: "data" | "grad", view: View) => Promise<import("./inspection.js").Inspection | null>,
- *   noElements: string, actionsFor: (id: string) => HTMLElement[] }} InspectorOptions
+ *   noElements: string, actionsFor: (id: string) => HTMLElement[],
+ *   whole: () => { tensors?: number, operators?: number } }} InspectorOptions
  */
 
 export class Inspector {
@@ -299,8 +300,8 @@ export class Inspector {
     const more = parameters.length - MOST_LISTED;
     const learned = parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
     const facts = [
-      ["tensors", [String(values.length)]],
-      ["operators", [String(record.calls.size)]],
+      ["tensors", [sizeOf(this.options.whole().tensors, values.length)]],
+      ["operators", [sizeOf(this.options.whole().operators, record.calls.size)]],
       [
         "learns",
         parameters.length && [
@@ -325,6 +326,11 @@ export class Inspector {
     this.asked += 1;
     for (const pane of this.panes) pane.destroy();
   }
+}
+
+/** How many there are, and how many of them are drawn. @param {number | undefined} whole @param {number} shown */
+function sizeOf(whole, shown) {
+  return whole === undefined || whole === shown ? formatCount(shown) : `${formatCount(whole)}, ${formatCount(shown)} of them or their groups drawn`;
 }
 
 function factList(facts) {
