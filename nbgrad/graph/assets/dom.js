@@ -22,9 +22,15 @@ export function svgElement(tag, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
 
-/** Where the shape of a node of the picture stands, in the picture's own units. @param {Element} node @returns {DOMRect | null} */
+/**
+ * Where the shape of a node of the picture stands, in the picture's own units, also before the page shows it.
+ * @param {Element} node @returns {{ x: number, y: number, width: number, height: number } | null}
+ */
 export function shapeBox(node, selector = ".nb-shape") {
-  return /** @type {SVGGraphicsElement | null} */ (node.querySelector(selector))?.getBBox() ?? null;
+  const shape = node.querySelector(selector);
+  if (!shape) return null;
+  const [x, y, width, height, cx, cy, r] = ["x", "y", "width", "height", "cx", "cy", "r"].map((name) => Number(shape.getAttribute(name)));
+  return shape.localName === "circle" ? { x: cx - r, y: cy - r, width: 2 * r, height: 2 * r } : { x, y, width, height };
 }
 
 function fill(node, properties, children) {

@@ -2,7 +2,7 @@
 //
 // It knows the renderer's marks (nb-node, nb-edge, nb-back, nb-grad and their data-* attributes) and nothing of what they stand for.
 
-import { element, oncePerFrame, parsePicture } from "./dom.js";
+import { element, oncePerFrame, parsePicture, shapeBox } from "./dom.js";
 import { formatBrief } from "./format.js";
 
 const LARGEST = 8;
@@ -207,8 +207,8 @@ export class Picture {
     const things = this.drawing?.querySelectorAll(".nb-node, .nb-cluster") ?? [];
     const places = new Map();
     for (const thing of things) {
-      const box = /** @type {SVGGElement} */ (thing).getBBox();
-      places.set(idOf(thing), [box.x + box.width / 2, box.y]);
+      const box = shapeBox(thing, ".nb-shape, rect");
+      if (box) places.set(idOf(thing), [box.x + box.width / 2, box.y]);
     }
     return places;
   }
