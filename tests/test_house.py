@@ -53,7 +53,12 @@ FLOORS = {
     "nbgrad.graph.walk": 6,
     "nbgrad.graph.summary": 6,
     "nbgrad.graph.source": 6,
+    "nbgrad.graph._elements": 6,
     "nbgrad.graph.inspect_array": 6,
+    "nbgrad.graph.inspect_difference": 6,
+    "nbgrad.graph.inspect_histogram": 6,
+    "nbgrad.graph.inspect_window": 6,
+    "nbgrad.graph.captured": 6,
     "nbgrad.notebook": 7,
 }
 ENGINE = ("nbgrad._engine", "nbgrad._ops")

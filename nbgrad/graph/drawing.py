@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import pathlib
 import sys
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from .._engine.observe import observing
 from .._engine.tensor import Tensor
 from . import render
 from .capture import Recorder
-from .html import to_html
-from .inspect_array import inspect_array
+from .captured import capture_array
+from .history import Histories
+from .html import answer_key, to_html
 from .layout import ENGINES
 from .offline import scenes
 from .picture import DIRECTIONS
@@ -31,6 +33,7 @@ from .walk import walk
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
 MAX_SCENE_BYTES = 2_000_000
 MAX_INSPECTED = 200  # tensors whose elements go into a saved HTML file
+MAX_HISTORY_BYTES = 400_000  # of their histories in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +113,30 @@ class Drawing:
             tensor = self._tensors[value.id]() if value.id in self._tensors else None
             if tensor is not None:
                 sides = {"data": tensor, "grad": tensor._grad}
-                arrays[value.id] = {side: inspect_array(t._array).to_plain() for side, t in sides.items() if t is not None}
+                arrays[value.id] = {side: capture_array(t._array) for side, t in sides.items() if t is not None}
         look = self.first_look
         answered, left_out = scenes(self, MAX_SCENE_BYTES) if look.folds or any(map(is_group, look.graph.calls)) else ({}, False)
         notes = ("This file holds only some of what opening groups can show; a live notebook shows all of it.",) if left_out else ()
+        histories, forgotten = self._histories()
+        notes += (f"The histories of {forgotten} tensors were left out: this file is limited in size.",) if forgotten else ()
         folding = {"actions": [], "focus": [], "level": "", "folds": look.plain(), "whole": self.whole}
         shown = look.graph.replace(notes=look.graph.notes + notes)
-        return to_html(shown, look.svg, arrays, {"scene": answered}, shared={"folding": folding})
+        return to_html(shown, look.svg, arrays, {"scene": answered, "history": histories}, shared={"folding": folding})
+
+    def _histories(self):
+        """The histories worth a strip, as the answers to the page's questions for them, and of how many tensors there was no room for them."""
+        histories, told, forgotten, room = Histories(self.graph), {}, set(), MAX_HISTORY_BYTES
+        for value in sorted(self.shown.values, key=lambda v: v.name is None)[:MAX_INSPECTED]:
+            for which in ("data", "grad"):
+                history = histories.tell(value.id, which)
+                if history is None or history["total"] < 2:
+                    continue
+                room -= len(json.dumps(history))
+                if room < 0:
+                    forgotten.add(value.id)
+                else:
+                    told[answer_key({"value": value.id, "which": which})] = {"record": history, "later": None}
+        return told, len(forgotten)
 
     def to_page(self) -> str:
         """HTML without scripts, for hosts that clean what they show: the picture as an image and a table."""

@@ -21,14 +21,13 @@ from nbgrad.graph.records import Graph
 MAX_BYTES = 4_000_000
 
 _MODULES = (
-    "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "pane", "inspector", "picture", "shared",
-    "folding", "focus", "search", "minimap", "source", "show",
-    "parts", "explorer",
+    "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "history", "table", "difference", "pane", "tensor",
+    "inspector", "picture", "shared", "folding", "focus", "search", "minimap", "source", "show", "parts", "explorer",
 )  # fmt: skip
-_STYLES = ("explorer", "folding", "focus", "search", "minimap", "source", "show")
+_STYLES = ("explorer", "inspector", "folding", "focus", "search", "minimap", "source", "show")
 _ENDINGS = {
     "widget": (("sibling", "widget"), "export default { render: renderWidget };\n"),
-    "page": (("page",), "startPage();\n"),
+    "page": (("captured", "page"), "startPage();\n"),
 }
 _IMPORT = re.compile(r'^import \{[^}\n]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)  # whole lines of it; the script travels with every view
@@ -66,7 +65,7 @@ def to_html(
 ) -> str:
     """Write a graph as one HTML file that is interactive from disk and fetches nothing.
 
-    `arrays` gives value id -> {"data" or "grad": what `Inspection.to_plain` returned}, and `answers` kind -> {`answer_key(wish)`: header}, the
+    `arrays` gives value id -> {"data" or "grad": what `capture_array` returned}, and `answers` kind -> {`answer_key(wish)`: header}, the
     answers to what the page may ask a kernel; `shared` gives the values that the views of a graph share. What does not fit into `max_bytes` is left out,
     arrays before the picture, and the page says so; `ValueError` where the record alone does not fit.
     """

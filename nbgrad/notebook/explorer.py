@@ -81,6 +81,7 @@ class GraphView(anywidget.AnyWidget):
     graph = traitlets.Unicode(help="The record, as `Graph.to_json` writes it.").tag(sync=True)
     svg = traitlets.Unicode(help="The picture, as the SVG renderer writes it.").tag(sync=True)
     selected = traitlets.Unicode(help="Id of the selected value or call, or ''; both ways.").tag(sync=True)
+    pinned = traitlets.Unicode(help="What others are compared with: 't3' is a value, 't3.grad' its gradient, '' nothing; both ways.").tag(sync=True)
     live = traitlets.Dict(help="Value id -> {'data', 'grad': summary or None, 'stamp'}: what differs from the record.").tag(
         sync=True
     )

@@ -15,10 +15,12 @@ from .._engine.batched import whole_batch
 from .._engine.observe import Observer
 from ..graph.capture import Recorder
 from ..graph.summary import summarize
+from .rings import Rings
 
 
 KEPT_ELEMENTS = 1 << 12  # of one array
 KEPT_BYTES = 1 << 22  # of all arrays of a record
+PROBED = 64  # elements, of each array about
 
 
 class LiveTensors(Observer):
@@ -28,10 +30,11 @@ class LiveTensors(Observer):
         self._tensors = recorder.tensors()
         self._nodes = recorder.nodes()
         self._flowed = {}  # value id -> summary of a gradient that passed in a later backward
-        self._cache = {}  # (value id, which) -> (what it was made from, summary)
+        self._cache = {}  # (value id, which) -> (weak reference to the tensor, what it held by its stamp, summary)
         self._last = {}  # (value id, which) -> copy of a small array, for when its tensor is gone
         self._room = KEPT_BYTES
         self._views = weakref.WeakSet()
+        self._rings = Rings()
 
     def attach(self, view) -> None:
         """Refresh this view whenever a backward pass ends; watching stops when the last view is gone."""
@@ -80,11 +83,11 @@ class LiveTensors(Observer):
 
     def _summary(self, id, which, tensor):
         array = whole_batch(tensor._array)
-        stamp = (array.__array_interface__["data"][0], array.shape, tensor._version) if array.size > 64 else None  # small: always anew
-        stamped, summary = self._cache.get((id, which), (None, None))
-        if stamp is None or stamp != stamped:
+        known, stamped, summary = self._cache.get((id, which), (None, None, None))
+        stamp = _stamp(array, tensor._version)
+        if known is None or known() is not tensor or stamp != stamped:  # a new tensor may lie where another one lay
             summary = summarize(array)
-            self._cache[id, which] = stamp, summary
+            self._cache[id, which] = weakref.ref(tensor), stamp, summary
             self._keep(id, which, array)
         return summary
 
@@ -97,6 +100,19 @@ class LiveTensors(Observer):
     def _forget(self, id, which):
         gone = self._last.pop((id, which), None)
         self._room += 0 if gone is None else gone.nbytes
+
+    def history(self, value_id: str, which: str) -> dict | None:
+        """How a value ("data") or its `.grad` ("grad") went on over the backward passes since the view opened; see `rings.py`."""
+        return self._rings.tell(value_id, which)
+
+    def _followed(self):
+        """The tensors whose histories are kept: those that have or will have a `.grad`."""
+        alive = {id: tensor for id, reference in self._tensors.items() if (tensor := reference()) is not None}
+        return {
+            id: (t._array, None if t._grad is None else t._grad._array)
+            for id, t in alive.items()
+            if t._grad is not None or t._requires_grad and t._edge is None
+        }
 
     # ---- what it hears
 
@@ -115,4 +131,12 @@ class LiveTensors(Observer):
 
     def backward_end(self):
         """Show what has changed."""
+        self._rings.pass_ended(self._followed)
         self.refresh()
+
+
+def _stamp(array, version):
+    """What tells that an array still holds what it held: where it lies, its version, and some of its elements, for those who write past us."""
+    step = max(1, array.size // PROBED)
+    probe = array.reshape(-1)[::step] if array.flags.c_contiguous else array.flat[::step]
+    return array.__array_interface__["data"][0], array.shape, array.strides, version, probe.tobytes()

@@ -1,5 +1,7 @@
 """What an open view can read of tensors that live, change and go."""
 
+import numpy as np
+
 import nbgrad as torch
 from nbgrad._engine.observe import observing
 from nbgrad.graph.capture import Recorder
@@ -41,3 +43,20 @@ def test_large_tensors_are_not_kept():
     assert live.array("t0", "data") is not None
     del w, loss
     assert live.array("t0", "data") is None
+
+
+def test_a_new_gradient_where_the_old_one_lay_is_read_anew():
+    w, loss, live = recorded(100)
+    memory = np.ones(100, np.float32)
+    w.grad = torch.from_numpy(memory)
+    assert live.state()["t0"]["grad"].norm == 10
+    memory *= 2
+    w.grad = torch.from_numpy(memory)  # another tensor of the same address, shape and version
+    assert live.state()["t0"]["grad"].norm == 20
+
+
+def test_elements_written_through_numpy_are_noticed():
+    w, loss, live = recorded(1000)
+    live.state()
+    w.detach().numpy()[:] = 1
+    assert live.state()["t0"]["data"].mean == 1

@@ -14,8 +14,8 @@ const NARROW = 640;
 /**
  * @typedef {{ header: any, buffers: DataView[] }} Answer
  * @typedef {{ graph: any, svg: string, theme: string, selected: string, live: { [id: string]: import("./record.js").State },
- *   inspect: import("./inspector.js").InspectorOptions["inspect"], ask: (kind: string, wish: any) => Promise<Answer | null>,
- *   knows?: (kind: string, wish: any) => boolean, onSelect: (id: string) => void, noElements: string, shared?: import("./shared.js").Shared }} Host
+ *   ask: (kind: string, wish: any) => Promise<Answer | null>, knows?: (kind: string, wish: any) => boolean,
+ *   onSelect: (id: string) => void, noElements: string, shared?: import("./shared.js").Shared }} Host
  *   `ask` puts a question of some kind (see notebook/answers.py) and gives null where nobody knows; it rejects where nobody answers.
  *   `knows` tells without asking; where it is missing, everything may be asked.
  *   `shared` is what all views of one graph have in common.
@@ -36,7 +36,9 @@ export class Explorer {
       backwardSeen: () => this.backwardSeen(),
       theme: () => this.theme.name,
       onSelect: (id) => this.choose(id),
-      inspect: host.inspect,
+      onReveal: (id) => this.reveal(id),
+      ask: (kind, wish) => host.ask(kind, wish),
+      shared: this.shared,
       noElements: host.noElements,
       whole: () => this.shared.get("folding")?.whole ?? {},
       actionsFor: (id) => this.part("focus")?.actions(id) ?? [],

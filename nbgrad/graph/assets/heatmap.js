@@ -89,7 +89,7 @@ export class Heatmap {
     const { tile } = seen;
     const k = i * tile.columns + j;
     const x = tile.data[k];
-    const text = seen.window.text?.[k] ?? formatNumber(x);
+    const text = tile.text?.[k] ?? formatNumber(x);
     const rgb = colourOf(x, tile.limit, theme);
     const cell = element("td", { onpointerenter: () => this.options.onPoint(i, j), dataset: { cell: `${i},${j}` } }, text);
     cell.style.backgroundColor = `rgb(${rgb.join(" ")})`;
@@ -158,7 +158,8 @@ export class Heatmap {
 
   readAt(row, column) {
     const { tile, of } = this.seen;
-    const value = formatNumber(tile.data[row * tile.columns + column]);
+    const k = row * tile.columns + column;
+    const value = tile.text?.[k] ?? formatNumber(tile.data[k]);
     const how =
       tile.reduce === "exact" ? (of === "magnitude" ? " magnitude" : "") : tile.reduce === "mean" ? " mean" : " largest";
     return `${cellIndex(this.seen, row, column)}${how} = ${value}`;

@@ -2,18 +2,16 @@
 
 import { element } from "./dom.js";
 import { formatCount, formatNumber, formatShape, oneLine, plural } from "./format.js";
-import { fromSummary } from "./inspection.js";
-import { Pane } from "./pane.js";
 import { opName } from "./record.js";
+import { TensorView } from "./tensor.js";
 
 const MOST_LISTED = 12;
 
 /**
- * @typedef {{ index: number[], reduce: string, at: [number, number] }} View which part of the array, and how
  * @typedef {{ record: import("./record.js").Record, state: (id: string) => import("./record.js").State | undefined,
  *   backwardSeen: () => boolean, theme: () => "light" | "dark", onSelect: (id: string) => void,
- *   inspect: (id: string, which: "data" | "grad", view: View) => Promise<import("./inspection.js").Inspection | null>,
- *   noElements: string, actionsFor: (id: string) => HTMLElement[],
+ *   ask: (kind: string, wish: any) => Promise<import("./inspection.js").Reply | null>, shared: import("./shared.js").Shared,
+ *   onReveal: (id: string) => void, noElements: string, actionsFor: (id: string) => HTMLElement[],
  *   whole: () => { tensors?: number, operators?: number } }} InspectorOptions
  */
 
@@ -27,28 +25,31 @@ export class Inspector {
       tabindex: 0,
       dataset: { testid: "inspector" },
     });
-    /** @type {Pane[]} */
-    this.panes = [];
+    /** @type {TensorView | null} */
+    this.tensor = null;
     this.id = "";
-    this.asked = 0;
+    this.taste = { scale: /** @type {const} */ ("linear"), logCounts: false, table: false, names: new Map() }; // kept from tensor to tensor
     this.show("");
   }
 
   /** @param {string} id of a value or call, or "" for the overview */
   show(id) {
     const { record } = this.options;
-    for (const pane of this.panes) pane.destroy();
-    this.panes = [];
-    this.id = id;
-    this.asked += 1;
-    this.asking = this.again = false;
-    this.view = { index: [], reduce: "max_abs", at: /** @type {[number, number]} */ ([0, 0]) };
     const value = record.values.get(id);
     const call = record.calls.get(id);
+    const stays = value && id === this.id ? this.tensor : null; // the same tensor in another scene: where a reader was in it stays
+    if (!stays) this.tensor?.destroy();
+    this.tensor = stays;
+    this.id = id;
     const parts = value ? this.valueParts(value) : call ? this.callParts(call) : this.overviewParts();
-    this.element.replaceChildren(...parts);
-    this.element.scrollTop = 0;
-    if (value) this.refresh();
+    if (stays) {
+      for (const child of [...this.element.children]) if (child !== stays.element) child.remove();
+      this.element.prepend(...parts.slice(0, -1));
+      stays.show(value);
+    } else {
+      this.element.replaceChildren(...parts);
+      this.element.scrollTop = 0;
+    }
   }
 
   // -- a tensor -----------------------------------------------------------------------------------------------------------------
@@ -70,22 +71,12 @@ export class Inspector {
       ["used by", users.length && users.slice(0, 12).map((call) => this.link(call.id, opName(call)))],
       ["version", value.version > 0 && [`${value.version}, changed in place`]],
     ];
-    this.panes = /** @type {const} */ (["data", "grad"]).map(
-      (which) =>
-        new Pane({
-          which,
-          theme: this.options.theme,
-          onPoint: (cell) => this.panes.forEach((pane) => pane.point(cell)),
-          onPick: (row, column) => this.pick(row, column),
-          onReduce: (reduce) => this.look({ reduce }),
-        }),
-    );
+    this.tensor ??= new TensorView(this.options, value, this.taste);
     return [
       this.heading(record.label(value.id), value),
       element("div", { class: "nbx-actions" }, ...this.options.actionsFor(value.id)),
       factList(facts),
-      this.sliders(value),
-      element("div", { class: "nbx-panes" }, ...this.panes.map((pane) => pane.element)),
+      this.tensor.element,
     ];
   }
 
@@ -105,108 +96,10 @@ export class Inspector {
     );
   }
 
-  sliders(value) {
-    const leading = value.shape.slice(0, -2);
-    if (!leading.length || value.shape.includes(0)) return "";
-    this.view.index = leading.map(() => 0);
-    return element(
-      "div",
-      { class: "nbx-sliders" },
-      ...leading.map((size, dim) => {
-        const shown = element("output", {}, `0 / ${size - 1}`);
-        const slider = element("input", {
-          type: "range",
-          min: 0,
-          max: size - 1,
-          value: 0,
-          "aria-label": `index in dimension ${dim}`,
-        });
-        slider.addEventListener("input", () => {
-          shown.textContent = `${slider.value} / ${size - 1}`;
-          this.look({ index: this.view.index.map((old, i) => (i === dim ? Number(slider.value) : old)) });
-        });
-        return element("label", {}, element("span", {}, `dim ${dim}`), slider, shown);
-      }),
-    );
-  }
-
-  look(change) {
-    Object.assign(this.view, change);
-    this.refresh();
-  }
-
-  pick(row, column) {
-    const seen = this.panes.map((pane) => pane.heatmap.seen).find(Boolean);
-    if (!seen || seen.fixed || seen.tile.reduce === "exact") return;
-    const { tile } = seen;
-    for (const pane of this.panes) pane.windowOpen = true;
-    this.look({ at: [row * tile.block_rows + (tile.block_rows >> 1), column * tile.block_columns + (tile.block_columns >> 1)] });
-  }
-
-  /** Show what is known now of the selected tensor, then ask for its elements. A newer wish overtakes an older answer. */
-  async refresh() {
-    const value = this.options.record.values.get(this.id);
-    if (!value) return this.refreshGradients();
-    for (const pane of this.panes) this.showKnown(pane, value);
-    if (this.asking) {
-      this.again = true;
-      return;
-    }
-    const mine = this.asked;
-    this.asking = true;
-    for (const pane of this.panes) {
-      if (!pane.wanted) continue;
-      const seen = await this.options.inspect(value.id, pane.options.which, this.view).catch(() => null);
-      if (mine !== this.asked) return;
-      if (!pane.wanted) continue; // the gradient went while we asked
-      if (seen) this.showElements(pane, value, seen);
-      else if (!pane.local) this.showNoElements(pane, this.known(pane, value));
-    }
-    this.asking = false;
-    if (this.again) {
-      this.again = false;
-      this.refresh();
-    }
-  }
-
-  known(pane, value) {
-    const state = this.options.state(value.id);
-    return pane.options.which === "grad" ? this.options.record.gradOf(value, state).grad : (state?.data ?? value.data);
-  }
-
-  showKnown(pane, value) {
-    const isGrad = pane.options.which === "grad";
-    const summary = this.known(pane, value);
-    pane.wanted = !isGrad || (summary !== null && this.isKept(value));
-    pane.local = null;
-    if (isGrad && !summary) {
-      pane.title.textContent = ".grad";
-      return pane.showMissing(this.options.record.whyNoGrad(value, this.options.state(value.id), this.options.backwardSeen()));
-    }
-    if (isGrad) pane.title.textContent = this.isKept(value) ? ".grad" : "gradient";
-    pane.local = fromSummary(value.shape, value.dtype, summary, this.view.index);
-    if (pane.local) pane.show(pane.local, this.noteFor(pane, value));
-    else if (summary) pane.showStats(summary, this.noteFor(pane, value));
-    if (!pane.wanted && !pane.local) this.showNoElements(pane, summary);
-  }
-
-  showElements(pane, value, seen) {
-    const onlyFirst = seen.fixed && seen.shape.length > 2 && "This file holds the first slice only.";
-    pane.show(seen, [this.noteFor(pane, value), onlyFirst].filter(Boolean).join(" "));
-  }
-
-  showNoElements(pane, summary) {
-    if (pane.options.which === "data" && !summary) return pane.showMissing("Its values were not recorded, and it is gone.");
-    pane.hideElements();
-    if (summary && pane.wanted) pane.note.textContent = this.options.noElements;
-  }
-
-  isKept(value) {
-    return this.options.record.gradOf(value, this.options.state(value.id)).kept;
-  }
-
-  noteFor(pane, value) {
-    return pane.options.which === "grad" && !this.isKept(value) ? "Seen in backward, not kept in .grad." : "";
+  /** What is shown may have changed. */
+  refresh() {
+    if (this.tensor) this.tensor.refresh();
+    else this.refreshGradients();
   }
 
   // -- an operator --------------------------------------------------------------------------------------------------------------
@@ -323,8 +216,7 @@ export class Inspector {
   }
 
   destroy() {
-    this.asked += 1;
-    for (const pane of this.panes) pane.destroy();
+    this.tensor?.destroy();
   }
 }
 

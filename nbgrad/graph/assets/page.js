@@ -1,7 +1,7 @@
 // The explorer in an exported file: the record, the picture and a few arrays stand in the page itself; nothing is fetched.
 
+import { answerCaptured } from "./captured.js";
 import { Explorer } from "./explorer.js";
-import { fromPlain } from "./inspection.js";
 import { sharedHere } from "./shared.js";
 
 /** Under what a question's answer stands in the file: its words in the order of their names. @param {any} wish */
@@ -16,18 +16,15 @@ export function startPage() {
   place.replaceChildren();
   const shared = sharedHere();
   for (const [name, value] of Object.entries(data.shared ?? {})) shared.set(name, value);
-  const inspect = async (id, which) => {
-    const found = data.arrays[id]?.[which];
-    return found ? fromPlain(found) : null;
-  };
   return new Explorer(place, {
     graph: data.graph,
     svg: data.svg,
     theme: "auto",
     selected: "",
     live: {},
-    inspect,
     ask: async (kind, wish) => {
+      const captured = answerCaptured(data.arrays, kind, wish);
+      if (captured) return captured;
       const header = data.answers?.[kind]?.[answerKey(wish)];
       return header === undefined ? null : { header, buffers: [] };
     },

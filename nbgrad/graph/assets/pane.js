@@ -1,28 +1,36 @@
-// One side of the inspector: a tensor's values, or its gradient: statistics, heatmap, histogram, exact values.
+// One side of the inspector: a tensor's values, or its gradient: statistics, heatmap, table of values, histogram, history.
 
 import { element } from "./dom.js";
 import { DASH, formatCount, formatNumber } from "./format.js";
 import { Heatmap } from "./heatmap.js";
-import { drawHistogram } from "./histogram.js";
-import { cellIndex } from "./inspection.js";
+import { Histogram } from "./histogram.js";
+import { HistoryStrip } from "./history.js";
+import { fullIndex } from "./inspection.js";
+import { ValueTable } from "./table.js";
 
 const FEWEST_FOR_HISTOGRAM = 24; // fewer elements are better read than counted
+const FEWEST_FOR_TABLE = 64; // fewer stand as numbers in the map already
 
 /**
  * @typedef {{ which: "data" | "grad", theme: () => "light" | "dark", onPoint: (cell: [number, number] | null) => void,
- *   onPick: (row: number, column: number) => void, onReduce: (reduce: string) => void }} PaneOptions
+ *   onPick: (row: number, column: number) => void, onReduce: (reduce: string) => void, onPin: () => void,
+ *   onActive: (row: number, column: number) => void, onFind: (what: string) => void, onOpen: (open: boolean) => void,
+ *   onSelect: (id: string) => void, window: import("./table.js").TableOptions["ask"],
+ *   taste: () => import("./histogram.js").Taste, onTaste: import("./histogram.js").HistogramOptions["onTaste"],
+ *   noElements: string }} PaneOptions
  */
 
 export class Pane {
   /** @param {PaneOptions} options */
   constructor(options) {
     this.options = options;
+    const name = (this.name = options.which === "grad" ? "gradient" : "value");
     this.title = element("h3", {}, options.which === "grad" ? ".grad" : "value");
     this.note = element("p", { class: "nbx-quiet" });
     this.facts = element("dl", { class: "nbx-stats" });
     this.heatmap = new Heatmap({
       theme: options.theme,
-      name: options.which === "grad" ? "gradient" : "value",
+      name,
       onPoint: (row, column) => options.onPoint([row, column]),
       onLeave: () => options.onPoint(null),
       onPick: options.onPick,
@@ -33,30 +41,72 @@ export class Pane {
       element("option", { value: "max_abs" }, "largest |x|"),
       element("option", { value: "mean" }, "mean"),
     );
-    this.histogram = element("div");
-    this.windowOpen = false;
+    this.pin = element(
+      "button",
+      {
+        type: "button",
+        class: "nbx-small",
+        "aria-pressed": "false",
+        title: `Compare this ${name} with the next that is selected`,
+        "aria-label": `pin this ${name} to compare`,
+        dataset: { testid: `pin-${options.which}` },
+        onclick: () => options.onPin(),
+      },
+      "pin",
+    );
+    this.histogram = new Histogram({ name, taste: options.taste, onTaste: options.onTaste });
+    this.history = new HistoryStrip({ which: options.which, onSelect: options.onSelect });
     this.wanted = false; // whether there is an array to ask for
     /** @type {import("./inspection.js").Inspection | null} */
     this.local = null; // what the record's own values show
-    this.window = element("div");
+    /** @type {ValueTable | null} */
+    this.table = null;
+    this.tablePlace = this.makeTablePlace(name);
     this.element = element(
       "section",
       { class: `nbx-pane nbx-${options.which}`, dataset: { testid: `pane-${options.which}` } },
-      element("header", {}, this.title, this.reduce),
+      element("header", {}, this.title, element("span", { class: "nbx-row" }, this.reduce, this.pin)),
       this.note,
       this.facts,
       this.heatmap.element,
-      this.window,
-      this.histogram,
+      this.tablePlace,
+      this.histogram.element,
+      this.history.element,
     );
     this.clear();
   }
 
+  makeTablePlace(name) {
+    const { options } = this;
+    this.find = element(
+      "select",
+      {
+        "aria-label": `Find an element of the ${name}`,
+        onchange: () => {
+          options.onFind(this.find.value);
+          this.find.value = "";
+        },
+      },
+      element("option", { value: "" }, "find …"),
+      ...["largest |x|", "smallest |x|", "max", "min", "next NaN", "next Inf"].map((text) =>
+        element("option", { value: text.replace(" |x|", "").replace("next ", "").toLowerCase() }, text),
+      ),
+    );
+    const place = element(
+      "details",
+      { class: "nbx-exact", ontoggle: () => place.isConnected && options.onOpen(place.open) },
+      element("summary", {}, "table of values"),
+      this.find,
+    );
+    return place;
+  }
+
   clear() {
-    for (const part of [this.facts, this.histogram, this.window]) part.replaceChildren();
-    this.heatmap.element.hidden = true;
-    this.reduce.hidden = true;
+    this.facts.replaceChildren();
+    this.hideElements();
+    this.history.show(null);
     this.note.textContent = "";
+    this.reduce.hidden = this.pin.hidden = true;
   }
 
   /** Nothing to show: a dash, and why. @param {string} reason */
@@ -79,48 +129,70 @@ export class Pane {
       ["NaN", stats.nan],
       ["Inf", stats.inf],
     ];
-    const item = (name, text, bad) =>
-      element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, text));
-    this.facts.replaceChildren(
+    const item = (name, content, bad) =>
+      element("div", {}, element("dt", {}, name), element("dd", { class: bad && "nbx-bad nbx-hatched" }, content));
+    const count = (name, n) => {
+      if (!n || name === "zeros" || !this.wanted) return formatCount(n);
+      const title = `Go to the next ${name}`;
+      const go = () => this.options.onFind(String(name).toLowerCase());
+      return element("button", { type: "button", class: "nbx-link", title, "aria-label": `${n} ${name}: ${title}`, onclick: go }, formatCount(n));
+    };
+    const told = [
       ...(stats.size > 1 ? numbers : []).map(([name, x]) => item(name, formatNumber(x))),
       ...counts
-        .map(
-          ([name, count = 0]) =>
-            (stats.size > 1 || (count && name !== "zeros")) && item(name, formatCount(Number(count)), count && name !== "zeros"),
-        )
-        .filter(Boolean),
-    );
+        .filter(([name, n]) => stats.size > 1 || (n && name !== "zeros"))
+        .map(([name, n = 0]) => item(name, count(name, Number(n)), n && name !== "zeros")),
+    ];
+    const focused = this.facts.contains(document.activeElement) && document.activeElement.textContent;
+    this.facts.replaceChildren(...told);
+    if (focused) [...this.facts.querySelectorAll("button")].find((button) => button.textContent === focused)?.focus();
     this.note.textContent = note;
   }
 
   /** @param {import("./inspection.js").Inspection} seen @param {string} note */
   show(seen, note) {
-    this.showStats({ size: seen.shape.reduce((a, b) => a * b, 1), ...seen.stats }, note);
+    const size = seen.shape.reduce((a, b) => a * b, 1);
+    this.showStats({ size, ...seen.stats }, note);
     this.heatmap.element.hidden = false;
     this.heatmap.show(seen);
     const blocks = seen.tile.reduce !== "exact";
     this.reduce.hidden = !blocks || seen.fixed === true;
     if (blocks) this.reduce.value = seen.tile.reduce;
-    if (blocks) this.showWindow(seen);
-    else this.window.replaceChildren();
-    const enough = seen.histogram && seen.shape.reduce((a, b) => a * b, 1) > FEWEST_FOR_HISTOGRAM;
-    this.histogram.replaceChildren(...(enough ? [drawHistogram(seen.histogram)] : []));
+    this.pin.hidden = false;
+    const { full_rows: rows, full_columns: columns, limit } = seen.tile;
+    const table = !seen.local && rows * columns > FEWEST_FOR_TABLE;
+    this.tablePlace.hidden = !table;
+    if (table) this.showTable(rows, columns, limit ?? 0);
   }
 
-  showWindow(seen) {
-    const details = makeWindow(seen);
-    details.open = this.windowOpen;
-    details.addEventListener("toggle", () => {
-      if (details.isConnected) this.windowOpen = details.open;
-    });
-    this.window.replaceChildren(details);
+  showTable(rows, columns, limit) {
+    if (!this.table) {
+      const { options } = this;
+      const single = /^b?float(16|32)$/.test(this.heatmap.seen?.dtype ?? "");
+      this.table = new ValueTable({
+        name: this.name,
+        theme: options.theme,
+        ask: options.window,
+        onActive: options.onActive,
+        indexOf: (row, column) => fullIndex(this.heatmap.seen, row, column),
+        noValue: options.noElements,
+        single,
+      });
+      this.tablePlace.append(this.table.element);
+    }
+    this.table.show(rows, columns, limit);
+  }
+
+  /** Whether there is anything to count that has not better been read. @param {import("./inspection.js").Inspection} seen */
+  static worthCounting(seen) {
+    return seen.shape.reduce((a, b) => a * b, 1) > FEWEST_FOR_HISTOGRAM;
   }
 
   /** No elements at hand beyond the statistics. */
   hideElements() {
     this.heatmap.element.hidden = true;
-    this.window.replaceChildren();
-    this.histogram.replaceChildren();
+    this.tablePlace.hidden = true;
+    this.histogram.show(null);
   }
 
   /** @param {[number, number] | null} cell */
@@ -130,40 +202,6 @@ export class Pane {
 
   destroy() {
     this.heatmap.destroy();
+    this.table?.destroy();
   }
-}
-
-/** The exact values around the picked cell of an overview. */
-function makeWindow(seen) {
-  const { window } = seen;
-  const text = (k) => window.text?.[k] ?? formatNumber(window.data[k]);
-  const row = (i) =>
-    element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, String(window.row + i)),
-      ...Array.from({ length: window.columns }, (_, j) => element("td", {}, text(i * window.columns + j))),
-    );
-  const heads = Array.from({ length: window.columns }, (_, j) => element("th", { scope: "col" }, String(window.column + j)));
-  const corner = cellIndex({ ...seen, tile: { ...seen.tile, block_rows: 1, block_columns: 1 } }, window.row, window.column);
-  return element(
-    "details",
-    { class: "nbx-window" },
-    element(
-      "summary",
-      {},
-      `exact values from ${corner}`,
-      !seen.fixed && element("span", { class: "nbx-quiet" }, " · click the map to move"),
-    ),
-    element(
-      "div",
-      { class: "nbx-scroll" },
-      element(
-        "table",
-        {},
-        element("thead", {}, element("tr", {}, element("td"), ...heads)),
-        element("tbody", {}, ...Array.from({ length: window.rows }, (_, i) => row(i))),
-      ),
-    ),
-  );
 }

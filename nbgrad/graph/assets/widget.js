@@ -4,7 +4,6 @@
 // a cell routes a comm to whichever thread last published on it, and requests sent over a pushed-to model would wait for the cell.
 
 import { Explorer } from "./explorer.js";
-import { joinBuffers } from "./inspection.js";
 import { sharedTraits } from "./shared.js";
 import { hideStatic } from "./sibling.js";
 
@@ -29,10 +28,6 @@ export function renderWidget({ model, el }) {
       theme: model.get("theme"),
       selected: model.get("selected"),
       live: model.get("live") ?? {},
-      inspect: async (value, which, view) => {
-        const answer = await (await opening).ask("array", { value, which, ...view });
-        return answer && joinBuffers(answer.header, answer.buffers);
-      },
       ask: async (kind, wish) => (await opening).ask(kind, wish),
       shared: sharedTraits(model),
       noElements: "Its elements are not at hand: the tensor is gone, or the kernel is busy or stopped.",

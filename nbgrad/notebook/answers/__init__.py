@@ -5,6 +5,15 @@ page and may hold anything. It gives `(header, buffers)`, plain data and bytes, 
 second thread while a cell runs.
 """
 
-from . import array, find, scene
+from . import array, difference, element, find, histogram, history, scene, window
 
-ANSWERS = {"array": array.answer, "find": find.answer, "scene": scene.answer}
+ANSWERS = {
+    "array": array.answer,
+    "difference": difference.answer,
+    "element": element.answer,
+    "find": find.answer,
+    "histogram": histogram.answer,
+    "history": history.answer,
+    "scene": scene.answer,
+    "window": window.answer,
+}

@@ -1,19 +1,14 @@
-"""The elements of a tensor or of its gradient: `{value, which, index, reduce, at}`."""
+"""A tensor or its gradient at first sight, statistics and a heatmap tile: `{value, which, index, dims, reduce}`."""
 
 from nbgrad.graph.inspect_array import inspect_array
+
+from .wishes import living, part, reduction
 
 
 def answer(view, wish):
     """Inspect the living array."""
-    which = wish.get("which")
-    array = view.source.array(str(wish.get("value")), which) if view.source and which in ("data", "grad") else None
+    array = living(view, wish)
     if array is None:
         return None
-    reduce = "mean" if wish.get("reduce") == "mean" else "max_abs"
-    seen = inspect_array(array, integers(wish.get("index")), reduce=reduce, at=(integers(wish.get("at")) + [0, 0])[:2])
+    seen = inspect_array(array, **part(wish), reduce=reduction(wish))
     return seen.header, list(seen.buffers)
-
-
-def integers(plain):
-    """What is a list of integers, as a list of them; an empty list for anything else."""
-    return [int(i) for i in plain if isinstance(i, (int, float)) and abs(i) < 2**53] if isinstance(plain, list) else []

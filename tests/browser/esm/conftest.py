@@ -1,13 +1,16 @@
 """The widget's module on a plain page with a made-up kernel: no server, no network, every request answered from here."""
 
 import base64
+import json
 from pathlib import Path
 
 import lesson
 import pytest
 
+from nbgrad.graph.drawing import Drawing
 from nbgrad.graph.html import explorer_script, explorer_style
-from nbgrad.graph.inspect_array import inspect_array
+from nbgrad.graph.records import Graph
+from nbgrad.notebook.answers import ANSWERS
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>explorer</title><style>%s</style>
 <body style="margin:0"><main><div class="jp-OutputArea"><div class="jp-OutputArea-child" id="sibling">
@@ -16,10 +19,18 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>explorer<
 
 
 @pytest.fixture(scope="session")
-def one_page(browser):
+def kernel():
+    """What answers the questions of every page."""
+    return Kernel()
+
+
+@pytest.fixture(scope="session")
+def one_page(browser, kernel):
     """One page for all tests, loaded anew for each: half the time of a new one."""
     context = browser.new_context()
-    yield context.new_page()
+    page = context.new_page()
+    page.expose_function("askKernel", kernel.answer)
+    yield page
     context.close()
 
 
@@ -54,27 +65,55 @@ def serve(one_page):
 
 
 @pytest.fixture
-def explore(serve):
-    """Mount the explorer on a graph (by default the lesson after backward) and return the page; `H` in the page is the host."""
+def explore(serve, kernel):
+    """Mount the explorer on a graph (by default the lesson after backward) and return the page; `H` in the page is the host.
 
-    def mount(graph=None, *, arrays=None, svg=None, replies=True, second_model=True, width=1100, **state):
+    Questions are answered by the real answers on the kernel's side, of `arrays` (id -> {"data", "grad"}) and the graph.
+    """
+
+    def mount(graph=None, *, arrays=None, svg=None, replies=True, second_model=True, width=1100, history=None, **state):
         serve.set_viewport_size({"width": width, "height": 900})
         graph = graph or lesson.lesson_graph()
-        arrays = lesson.lesson_arrays() if arrays is None else arrays
-        answers = {f"{id}/{which}": _reply(a) for id, sides in arrays.items() for which, a in sides.items() if a is not None}
+        kernel.source.arrays = lesson.lesson_arrays() if arrays is None else arrays
+        kernel.source.told = history or {}
+        kernel.drawing.graph = graph
         state = {
             "graph": graph.to_json(), "svg": lesson.lesson_svg(graph) if svg is None else svg, "selected": "", "live": {}, "status": "",
-            "theme": "auto", "key": "key1", "requests": "IPY_MODEL_second", **state,
+            "theme": "auto", "key": "key1", "requests": "IPY_MODEL_second", "pinned": "", **state,
         }  # fmt: skip
         serve.evaluate(
             "async ([state, replies, options]) => { window.H = await (await import('/host.js')).mount(state, replies, options); }",
-            [state, answers if replies else None, {"secondModel": second_model}],
+            [state, replies, {"secondModel": second_model}],
         )
         return serve
 
     return mount
 
 
-def _reply(array):
-    seen = inspect_array(array)
-    return {"header": seen.header, "buffers": [base64.b64encode(b).decode() for b in seen.buffers]}
+class Kernel:
+    """The kernel's side: a view as far as the answers know one."""
+
+    def __init__(self):
+        self.source = Source()
+        self.drawing = Drawing(Graph())
+
+    def answer(self, wish):
+        found = ANSWERS[wish["kind"]](self, wish)
+        if found is None:
+            return None
+        header, buffers = found
+        assert len(json.dumps(header, allow_nan=False)) + sum(map(len, buffers)) <= 100_000
+        return {"header": header, "buffers": [base64.b64encode(b).decode() for b in buffers]}
+
+
+class Source:
+    """Living arrays, by hand."""
+
+    def __init__(self):
+        self.arrays, self.told = {}, {}
+
+    def array(self, value_id, which):
+        return self.arrays.get(value_id, {}).get(which)
+
+    def history(self, value_id, which):
+        return self.told.get((value_id, which))

@@ -56,27 +56,22 @@ class Model {
   }
 }
 
-/** Mount the explorer. `replies` gives "value/which" -> { header, buffers (base64) }, or is null for a kernel that never answers. */
+/** Mount the explorer. Questions go to `askKernel`, which the test exposes; without `replies` the kernel never answers. */
 export async function mount(state, replies, { secondModel = true } = {}) {
   const requests = new Model({});
   const model = new Model(state, secondModel ? { second: requests } : {});
   const channel = secondModel ? requests : model;
-  channel.answer = (message) => {
-    if (message.kind === "hello") setTimeout(() => channel.emit("msg:custom", { kind: "ready", aside: true }, []));
-    if (message.kind !== "array" || !replies) return;
-    const found = replies[`${message.value}/${message.which}`];
+  channel.answer = async (message) => {
+    const { kind, request } = message;
+    if (kind === "hello") return setTimeout(() => channel.emit("msg:custom", { kind: "ready", aside: true }, []));
+    if (!replies) return;
+    const found = await globalThis.askKernel(message);
     const buffers = (found?.buffers ?? []).map(
       (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer),
     );
-    setTimeout(() =>
-      channel.emit(
-        "msg:custom",
-        { kind: "array", request: message.request, found: Boolean(found), header: found?.header },
-        buffers,
-      ),
-    );
+    channel.emit("msg:custom", { kind, request, found: Boolean(found), header: found?.header }, buffers);
   };
   const { default: widget } = await import("/explorer.js");
   const unmount = widget.render({ model, el: document.getElementById("el") });
-  return { model, requests: channel, unmount, replies };
+  return { model, requests: channel, unmount };
 }
