@@ -51,10 +51,11 @@ export class HistoryStrip {
     const { which, onSelect } = this.options;
     const count = series.at.length;
     const readout = element("div", { class: "nbx-readout", "aria-live": "polite" });
-    const across = (i) => ((i + 0.5) / count) * WIDE;
+    const edges = edgesOf(series.at);
+    const across = (i) => (edges[i] + edges[i + 1]) / 2;
     const single = series.size.every((size) => size === 1); // a number has no norm worth telling, and no spread
     const line = lineOf(single ? series.mean : series.norm, across);
-    const spread = single ? null : series.counts ? heatCells(series, count) : rangeBand(series, across);
+    const spread = single ? null : series.counts ? heatCells(series, edges) : rangeBand(series, across);
     const height = spread ? NORM + SPREAD + 6 : NORM;
     const mark = svgElement("line", { class: "nbx-now", y1: 0, y2: height, visibility: "hidden" });
     let entry = -1;
@@ -67,7 +68,8 @@ export class HistoryStrip {
     };
     const under = (event) => {
       const box = svg.getBoundingClientRect();
-      return Math.max(0, Math.min(count - 1, Math.floor(((event.clientX - box.left) / box.width) * count)));
+      const x = ((event.clientX - box.left) / box.width) * WIDE;
+      return Math.max(0, edges.slice(0, count).findLastIndex((edge) => edge <= x));
     };
     const open = () => series.ids?.[entry] && onSelect(series.ids[entry]);
     const svg = svgElement(
@@ -95,7 +97,7 @@ export class HistoryStrip {
       },
       ...line.marks,
       spread && svgElement("g", { transform: `translate(0 ${NORM + 6})` }, ...spread.marks),
-      ...missingMarks(series, count, height),
+      ...missingMarks(series, edges, height),
       mark,
     );
     read(Math.min(count - 1, this.reading.get(part) ?? -1));
@@ -110,6 +112,14 @@ export class HistoryStrip {
       readout,
     );
   }
+}
+
+/** Where each entry begins, and where the last one ends: each holds until the next, wherever the numbers of the entries tell. @param {number[]} at */
+function edgesOf(at) {
+  const rising = at.every((number, i) => i === 0 || number > at[i - 1]);
+  const first = at[0];
+  const whole = rising ? at.at(-1) - first + 1 : at.length;
+  return [...at.map((number, i) => ((rising ? number - first : i) / whole) * WIDE), WIDE];
 }
 
 /** One number an entry as a line: on a logarithmic axis where they run over a hundredfold. */
@@ -154,13 +164,12 @@ function zeroLine(low, high, at) {
 }
 
 /** One column of cells for each histogram, each bin where its numbers are. */
-function heatCells({ lo, hi, counts, scale }, count) {
+function heatCells({ lo, hi, counts, scale }, edges) {
   const known = lo.map((_, i) => i).filter((i) => lo[i] !== null);
   const high = known.length ? Math.max(...known.map((i) => hi[i])) : null;
   const lowest = known.length ? Math.min(...known.map((i) => lo[i])) : null;
   const low = scale === "log" && high - lowest > DECADES ? high - DECADES : lowest;
   const at = (x) => (high > low ? SPREAD - ((x - low) / (high - low)) * SPREAD : SPREAD / 2);
-  const width = (WIDE / count) * 1.04; // no seams
   const marks = known.flatMap((i) => {
     const most = Math.max(1, ...counts[i]);
     const step = (hi[i] - lo[i]) / counts[i].length;
@@ -171,9 +180,9 @@ function heatCells({ lo, hi, counts, scale }, count) {
       const height = Math.max(1, Math.min(SPREAD, bottom) - y);
       return svgElement("rect", {
         class: "nbx-heat",
-        x: ((i / count) * WIDE).toFixed(2),
+        x: edges[i].toFixed(2),
         y: y.toFixed(2),
-        width: width.toFixed(2),
+        width: ((edges[i + 1] - edges[i]) * 1.04).toFixed(2), // no seams
         height: height.toFixed(2),
         opacity: (0.15 + 0.85 * (n / most)).toFixed(2),
       });
@@ -185,11 +194,11 @@ function heatCells({ lo, hi, counts, scale }, count) {
 }
 
 /** A hatched column wherever an entry has a NaN or an infinity. */
-function missingMarks({ nan, inf }, count, height) {
-  const width = Math.max(2, WIDE / count);
+function missingMarks({ nan, inf }, edges, height) {
   return nan.map((n, i) => {
     const bad = n || inf[i];
-    return bad && svgElement("rect", { class: "nbx-lost", x: (i / count) * WIDE, y: 0, width, height });
+    const width = Math.max(2, edges[i + 1] - edges[i]);
+    return bad && svgElement("rect", { class: "nbx-lost", x: edges[i], y: 0, width, height });
   });
 }
 

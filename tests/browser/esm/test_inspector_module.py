@@ -335,6 +335,19 @@ def test_a_nan_in_the_history_is_marked_and_said(explore):
     expect(strip.get_by_role("img", name="1 entry with NaN or Inf")).to_be_visible()
 
 
+def test_an_entry_of_the_history_stands_where_its_number_is_and_holds_until_the_next(explore):
+    series = columns_of([Summary(4, norm=float(n), mean=0.0, std=1.0, min=-1.0, max=1.0) for n in range(3)])
+    since = {("t0", "data"): {"at": [0, 1, 9], **series, "lo": [-1] * 3, "hi": [1] * 3, "counts": [[1]] * 3, "scale": "linear", "total": 10}}
+    a = random(5, 5)
+    page = explore(Graph((value("t0", a),)), svg="", arrays={"t0": {"data": a}}, history=since, selected="t0")
+    strip = page.get_by_test_id("history-data")
+    expect(strip.get_by_role("img", name="since then, 3 of 10 backward passes")).to_be_visible()
+    places = strip.locator(".nbx-heat").evaluate_all("cells => cells.map(c => +c.getAttribute('x'))")
+    assert places == [0, 30, 270]
+    strip.locator("svg").hover(position={"x": 0.6 * strip.locator("svg").bounding_box()["width"], "y": 10})
+    expect(strip.locator(".nbx-readout")).to_contain_text("pass 1: norm 1, ")
+
+
 # -- a tensor that changes all the time --------------------------------------------------------------------------------------------
 
 
