@@ -6,6 +6,8 @@ place. What a record keeps of each is a `Summary`, so a history has its statisti
 
 from __future__ import annotations
 
+import math
+
 from .records import Graph, Summary
 
 MOST_ENTRIES = 200
@@ -25,7 +27,9 @@ class Histories:
         self._expression, self._named, self._expressed = {}, {}, {}
         for c in graph.calls:
             if c.place is not None and not c.in_place:
-                self._expression.update((o, (c.place, c.op, n)) for n, o in enumerate(c.outputs))
+                where = (c.place.source, c.place.line, c.place.column, c.place.end_column, c.op)
+                for n, o in enumerate(c.outputs):
+                    self._expression[o] = (where, n)
         for v in graph.values:
             if v.name is not None:
                 self._named.setdefault(v.name, []).append(v.id)
@@ -96,4 +100,4 @@ def _short(x):
     if not isinstance(x, float):
         return x
     short = float(f"{x:.{_DIGITS}g}")
-    return short if abs(short) != float("inf") and short == short else None
+    return short if math.isfinite(short) else None

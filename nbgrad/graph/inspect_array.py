@@ -12,7 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._elements import clip_index, elements, exact_texts, numbers, plain, plain_statistics, plane_of, rows_and_columns, statistics
+from ._elements import (
+    clip_index,
+    elements,
+    exact_texts,
+    numbers,
+    plain,
+    plain_statistics,
+    plane_of,
+    rows_and_columns,
+    statistics,
+)
 
 MAX_SIDE = 256  # cells of a tile along one side
 MAX_CELLS = 24_000  # cells of a tile in all: 96 kB as float32

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ._elements import elements, numbers, plain, plain_statistics, statistics
+from ._elements import elements, numbers, plain, statistics
 from .inspect_array import Inspection, inspect_array
 from .inspect_window import find_element
 

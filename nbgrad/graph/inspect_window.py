@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._elements import clip_index, elements, exact_texts, numbers, plane_of, rows_and_columns
+from ._elements import (
+    clip_index,
+    elements,
+    exact_texts,
+    numbers,
+    plane_of,
+    rows_and_columns,
+)
 from .inspect_array import Inspection
 
 MAX_ROWS, MAX_COLUMNS = 128, 64  # of one window: 64 kB as float64

@@ -17,7 +17,6 @@ from ..graph.capture import Recorder
 from ..graph.summary import summarize
 from .rings import Rings
 
-
 KEPT_ELEMENTS = 1 << 12  # of one array
 KEPT_BYTES = 1 << 22  # of all arrays of a record
 PROBED = 64  # elements, of each array about

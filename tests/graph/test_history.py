@@ -101,7 +101,7 @@ def unrationed(monkeypatch):
 
 
 def test_later_passes_are_noted_with_their_histograms(unrationed):
-    w, run, live, view = watched()
+    w, run, live, _view = watched()
     for _ in range(3):
         run()
     live.close()
@@ -113,7 +113,7 @@ def test_later_passes_are_noted_with_their_histograms(unrationed):
 
 
 def test_nothing_is_noted_without_a_pass_and_nothing_without_a_view(unrationed):
-    w, run, live, view = watched()
+    _, run, live, view = watched()
     assert live.history("t0", "grad") is None
     del view
     run()

@@ -9,7 +9,13 @@ import pytest
 from nbgrad.graph.captured import capture_array
 from nbgrad.graph.inspect_array import MAX_CELLS, MAX_SIDE, inspect_array
 from nbgrad.graph.inspect_histogram import BINS, inspect_histogram
-from nbgrad.graph.inspect_window import MAX_COLUMNS, MAX_ROWS, WANTED, find_element, inspect_window
+from nbgrad.graph.inspect_window import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    WANTED,
+    find_element,
+    inspect_window,
+)
 
 
 def parts(array, *args, **options):

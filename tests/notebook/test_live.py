@@ -46,7 +46,7 @@ def test_large_tensors_are_not_kept():
 
 
 def test_a_new_gradient_where_the_old_one_lay_is_read_anew():
-    w, loss, live = recorded(100)
+    w, _loss, live = recorded(100)
     memory = np.ones(100, np.float32)
     w.grad = torch.from_numpy(memory)
     assert live.state()["t0"]["grad"].norm == 10
@@ -56,7 +56,7 @@ def test_a_new_gradient_where_the_old_one_lay_is_read_anew():
 
 
 def test_elements_written_through_numpy_are_noticed():
-    w, loss, live = recorded(1000)
+    w, _loss, live = recorded(1000)
     live.state()
     w.detach().numpy()[:] = 1
     assert live.state()["t0"]["data"].mean == 1

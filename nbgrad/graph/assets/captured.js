@@ -32,7 +32,8 @@ function bytesOf(text) {
 /** Every element of the plane in the file where it holds them all, else those of its first corner. */
 function exactPlane(found) {
   const { tile, dtype, of, window } = found;
-  const whole = tile.reduce === "exact" && (HELD.includes(dtype) || (window.rows === tile.rows && window.columns === tile.columns));
+  const whole =
+    tile.reduce === "exact" && (HELD.includes(dtype) || (window.rows === tile.rows && window.columns === tile.columns));
   const inWindow = window.rows === tile.full_rows && window.columns === tile.full_columns;
   const from = whole && !inWindow && of === "value" ? tile : window;
   const data = from === tile ? new Float32Array(bytesOf(found.buffers[0])) : new Float64Array(bytesOf(window.buffers[0]));
@@ -102,5 +103,8 @@ function subtractCaptured(first, second, factor) {
   };
   const { shape, dims } = first;
   const tile = { ...first.tile, reduce: "exact", limit };
-  return { header: { shape, dtype: "float64", of: "value", dims, index: [], stats, tile, difference }, buffers: [Float32Array.from(delta).buffer] };
+  return {
+    header: { shape, dtype: "float64", of: "value", dims, index: [], stats, tile, difference },
+    buffers: [Float32Array.from(delta).buffer],
+  };
 }

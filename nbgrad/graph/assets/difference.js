@@ -111,7 +111,9 @@ export class Difference {
       ...(stats.inf ? [item("Inf", String(stats.inf), true)] : []),
     );
     const [first, second] = told.shapes;
-    const spread = first.join() !== second.join() && `${formatShape(first)} and ${formatShape(second)} broadcast to ${formatShape(seen.shape)}.`;
+    const spread =
+      first.join() !== second.join() &&
+      `${formatShape(first)} and ${formatShape(second)} broadcast to ${formatShape(seen.shape)}.`;
     const both = told.both_nan > 0 && `NaN in both at ${plural(told.both_nan, "place")}.`;
     this.note.textContent = [spread, both].filter(Boolean).join(" ");
     this.note.className = "nbx-quiet";
@@ -151,5 +153,7 @@ export class Difference {
 /** The norm of the difference by that of what is taken away. @param {number | null} ratio */
 function relativeInWords(ratio) {
   if (ratio === null) return DASH;
-  return ratio < 10 ? `${formatNumber(Number((100 * ratio).toPrecision(3)))} %` : `${formatNumber(Number(ratio.toPrecision(3)))} ×`;
+  return ratio < 10
+    ? `${formatNumber(Number((100 * ratio).toPrecision(3)))} %`
+    : `${formatNumber(Number(ratio.toPrecision(3)))} ×`;
 }

@@ -12,7 +12,7 @@ import { followTheme } from "./theme.js";
 const NARROW = 640;
 
 /**
- * @typedef {{ header: any, buffers: DataView[] }} Answer
+ * @typedef {{ header: any, buffers: (DataView | ArrayBuffer)[] }} Answer
  * @typedef {{ graph: any, svg: string, theme: string, selected: string, live: { [id: string]: import("./record.js").State },
  *   ask: (kind: string, wish: any) => Promise<Answer | null>, knows?: (kind: string, wish: any) => boolean,
  *   onSelect: (id: string) => void, noElements: string, shared?: import("./shared.js").Shared }} Host

@@ -69,7 +69,7 @@ export class HistoryStrip {
     const under = (event) => {
       const box = svg.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * WIDE;
-      return Math.max(0, edges.slice(0, count).findLastIndex((edge) => edge <= x));
+      return Math.max(0, edges.slice(0, count).filter((edge) => edge <= x).length - 1);
     };
     const open = () => series.ids?.[entry] && onSelect(series.ids[entry]);
     const svg = svgElement(
@@ -108,7 +108,12 @@ export class HistoryStrip {
       {},
       element("figcaption", { class: "nbx-quiet" }, title),
       svg,
-      element("div", { class: "nbx-scales" }, scale(single ? "value" : "norm", line.low, line.high), spread && scale(spread.name, spread.low, spread.high)),
+      element(
+        "div",
+        { class: "nbx-scales" },
+        scale(single ? "value" : "norm", line.low, line.high),
+        spread && scale(spread.name, spread.low, spread.high),
+      ),
       readout,
     );
   }
@@ -143,7 +148,8 @@ function rangeBand({ min, max, mean, std }, across) {
   const known = min.map((_, i) => i).filter((i) => min[i] !== null && max[i] !== null);
   const low = known.length ? Math.min(...known.map((i) => min[i])) : null;
   const high = known.length ? Math.max(...known.map((i) => max[i])) : null;
-  const at = (x) => (high > low ? SPREAD - ((Math.max(low, Math.min(high, x)) - low) / (high - low)) * SPREAD : SPREAD / 2).toFixed(1);
+  const at = (x) =>
+    (high > low ? SPREAD - ((Math.max(low, Math.min(high, x)) - low) / (high - low)) * SPREAD : SPREAD / 2).toFixed(1);
   const band = (style, lower, upper) => {
     const there = known.filter((i) => lower(i) !== null && upper(i) !== null);
     const up = there.map((i) => `${across(i).toFixed(1)},${at(upper(i))}`);
@@ -152,7 +158,11 @@ function rangeBand({ min, max, mean, std }, across) {
   };
   const middle = (sign) => (i) => (mean[i] === null || std[i] === null ? null : mean[i] + sign * std[i]);
   const marks = [
-    band("nbx-range", (i) => min[i], (i) => max[i]),
+    band(
+      "nbx-range",
+      (i) => min[i],
+      (i) => max[i],
+    ),
     band("nbx-middle", middle(-1), middle(1)),
     zeroLine(low, high, at),
   ];

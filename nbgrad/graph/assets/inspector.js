@@ -222,7 +222,9 @@ export class Inspector {
 
 /** How many there are, and how many of them are drawn. @param {number | undefined} whole @param {number} shown */
 function sizeOf(whole, shown) {
-  return whole === undefined || whole === shown ? formatCount(shown) : `${formatCount(whole)}, ${formatCount(shown)} of them or their groups drawn`;
+  return whole === undefined || whole === shown
+    ? formatCount(shown)
+    : `${formatCount(whole)}, ${formatCount(shown)} of them or their groups drawn`;
 }
 
 function factList(facts) {

@@ -135,7 +135,11 @@ export class Pane {
       if (!n || name === "zeros" || !this.wanted) return formatCount(n);
       const title = `Go to the next ${name}`;
       const go = () => this.options.onFind(String(name).toLowerCase());
-      return element("button", { type: "button", class: "nbx-link", title, "aria-label": `${n} ${name}: ${title}`, onclick: go }, formatCount(n));
+      return element(
+        "button",
+        { type: "button", class: "nbx-link", title, "aria-label": `${n} ${name}: ${title}`, onclick: go },
+        formatCount(n),
+      );
     };
     const told = [
       ...(stats.size > 1 ? numbers : []).map(([name, x]) => item(name, formatNumber(x))),

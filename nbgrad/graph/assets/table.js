@@ -216,13 +216,17 @@ export class ValueTable {
   tell() {
     const at = this.valueAt(this.row, this.column);
     const index = `[${this.options.indexOf(this.row, this.column).join(", ")}]`;
-    this.readout.textContent = at ? `${index} = ${at.text ?? allDigits(at.value, this.options.single)}` : at === null ? `${index} ${this.options.noValue}` : index;
+    this.readout.textContent = at
+      ? `${index} = ${at.text ?? allDigits(at.value, this.options.single)}`
+      : at === null
+        ? `${index} ${this.options.noValue}`
+        : index;
   }
 
   /** @returns {{ value: number, text: string | undefined } | null | undefined} null: nobody knows; undefined: not asked yet */
   valueAt(row, column) {
     const chunk = this.chunks.get(keyOf(row, column));
-    if (!chunk) return chunk;
+    if (!chunk) return chunk === null ? null : undefined;
     const [i, j] = [row - chunk.row, column - chunk.column];
     if (i >= chunk.rows || j >= chunk.columns) return null;
     const k = i * chunk.columns + j;
@@ -260,7 +264,9 @@ export class ValueTable {
       return found;
     };
     const columns = firsts(this.left, width, CHUNK[1]);
-    return firsts(this.top, height, CHUNK[0]).flatMap((row) => columns.map((column) => /** @type {[number, number]} */ ([row, column])));
+    return firsts(this.top, height, CHUNK[0]).flatMap((row) =>
+      columns.map((column) => /** @type {[number, number]} */ ([row, column])),
+    );
   }
 
   destroy() {

@@ -100,7 +100,11 @@ export class TensorView {
     const focused = this.controls.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
     const choose = (end, name) => {
       const options = shape.map((size, d) => element("option", { value: d }, `dim ${d} (${size})`));
-      const select = element("select", { "aria-label": `dimension shown as ${name}`, onchange: () => this.chooseDim(end, Number(select.value)) }, ...options);
+      const select = element(
+        "select",
+        { "aria-label": `dimension shown as ${name}`, onchange: () => this.chooseDim(end, Number(select.value)) },
+        ...options,
+      );
       select.value = String(this.dims[end]);
       return element("label", {}, element("span", {}, name), select);
     };
@@ -108,7 +112,8 @@ export class TensorView {
       element("div", { class: "nbx-row" }, choose(0, "rows"), choose(1, "columns")),
       ...otherDims(shape, this.dims).map((d) => this.makeSlider(d, shape[d])),
     );
-    if (focused) [...this.controls.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === focused)?.focus();
+    if (focused)
+      [...this.controls.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === focused)?.focus();
   }
 
   makeSlider(dim, size) {
@@ -151,14 +156,26 @@ export class TensorView {
       },
     });
     const button = element("button", { type: "button", class: "nbx-small", onclick: () => this.jumpTo(field) }, "go");
-    return element("div", { class: "nbx-row nbx-jump", hidden: true }, element("span", { class: "nbx-quiet" }, "element"), field, button, this.jumpNote);
+    return element(
+      "div",
+      { class: "nbx-row nbx-jump", hidden: true },
+      element("span", { class: "nbx-quiet" }, "element"),
+      field,
+      button,
+      this.jumpNote,
+    );
   }
 
   /** An index as Python writes one: as many numbers as dimensions, negative ones from the end. */
   jumpTo(field) {
     const { shape } = this.value;
-    const words = field.value.replace(/[[\]()]/g, " ").split(/[\s,]+/).filter(Boolean);
-    const index = words.map((word, d) => (/^[-−]?\d+$/.test(word) ? Number(word.replace("−", "-")) : NaN) + (/^[-−]/.test(word) ? shape[d] : 0));
+    const words = field.value
+      .replace(/[[\]()]/g, " ")
+      .split(/[\s,]+/)
+      .filter(Boolean);
+    const index = words.map(
+      (word, d) => (/^[-−]?\d+$/.test(word) ? Number(word.replace("−", "-")) : NaN) + (/^[-−]/.test(word) ? shape[d] : 0),
+    );
     const wrong = index.findIndex((i, d) => !(i >= 0 && i < shape[d]));
     field.toggleAttribute("aria-invalid", words.length !== shape.length || wrong >= 0);
     this.jumpNote.textContent =
@@ -279,7 +296,12 @@ export class TensorView {
 
   async fill(pane) {
     if (!pane.wanted) return;
-    const reply = await this.ask("array", { value: this.value.id, which: pane.options.which, reduce: this.reduce, ...this.plane() });
+    const reply = await this.ask("array", {
+      value: this.value.id,
+      which: pane.options.which,
+      reduce: this.reduce,
+      ...this.plane(),
+    });
     if (this.closed || !pane.wanted) return; // the gradient may have gone while we asked
     if (reply) this.showElements(pane, joinTile(reply));
     else if (!pane.local) this.showNoElements(pane, this.known(pane));
