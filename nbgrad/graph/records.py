@@ -3,6 +3,8 @@
 `capture.py` and `walk.py` make a `Graph` from the live world; every transform, renderer and rule reads only this. Nothing here knows
 tensors, notebooks or Graphviz. Ids are given by order (`t0`, `c0`, `s0`), so that the same cell always gives the same record.
 
+The records of a graph stand in tuples, or in `Rows`, which read like tuples but make each record when it is looked at: a long cell's would fill the memory.
+
 A missing gradient is `None`, never zero: zero is a number that somebody computed.
 """
 
@@ -14,6 +16,7 @@ import json
 import math
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 FORMAT = 1
@@ -111,6 +114,36 @@ class Scope:
     place: Place | None = None
 
 
+class Rows(Sequence):
+    """Records that are made when they are looked at: equal to the tuple of them, and as little to be changed."""
+
+    def find(self, id: str):
+        """The record of this id; `KeyError` where there is none."""
+        raise NotImplementedError
+
+    def __eq__(self, other):
+        if self is other:
+            return True
+        if not isinstance(other, (tuple, Rows)):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other))
+
+    def __hash__(self):
+        return hash(tuple(self))
+
+    def __add__(self, more):
+        return (*self, *more) if isinstance(more, (tuple, Rows)) else NotImplemented
+
+    def __radd__(self, more):
+        return (*more, *self) if isinstance(more, tuple) else NotImplemented
+
+    def __reduce__(self):
+        return tuple, ((*self,),)
+
+    def __repr__(self):
+        return repr((*self,)) if len(self) <= 100 else f"<{len(self):,} records>"
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """A recorded computation, flat; calls and values stand in the order in which they were made."""
@@ -126,26 +159,28 @@ class Graph:
 
     def value(self, id: str) -> Value:
         """Find a value by its id; `KeyError` where there is none."""
-        return _index(self)["values"][id]
+        return self.values.find(id) if isinstance(self.values, Rows) else _index(self).values[id]
 
     def call(self, id: str) -> Call:
         """Find a call by its id; `KeyError` where there is none."""
-        return _index(self)["calls"][id]
+        return self.calls.find(id) if isinstance(self.calls, Rows) else _index(self).calls[id]
 
     def scope(self, id: str) -> Scope:
         """Find a scope by its id; `KeyError` where there is none."""
-        return _index(self)["scopes"][id]
+        return self.scopes.find(id) if isinstance(self.scopes, Rows) else _index(self).scopes[id]
 
     def producer(self, id: str) -> Call | None:
         """The call that made this value, or None for one that the recording met ready-made."""
-        return _index(self)["producer"].get(id)
+        return self.calls.producer(id) if isinstance(self.calls, Rows) else _index(self).producers.get(id)
 
     def consumers(self, id: str) -> tuple[Call, ...]:
         """The calls that took this value, in order."""
-        return tuple(_index(self)["consumers"].get(id, ()))
+        return self.calls.consumers(id) if isinstance(self.calls, Rows) else tuple(_index(self).consumers.get(id, ()))
 
     def named(self, name: str) -> Value | None:
         """The newest value that the user called `name`."""
+        if isinstance(self.values, Rows):
+            return self.values.named(name)
         return next((v for v in reversed(self.values) if v.name == name), None)
 
     def replace(self, **changes) -> Graph:
@@ -181,11 +216,13 @@ def _plain(thing):
         return thing
     if kind is float:
         return thing if math.isfinite(thing) else str(thing)
-    if kind is tuple:
+    if kind is tuple or issubclass(kind, Rows):
         return [_plain(x) for x in thing]
     out = {}
     for name, default in _fields(kind):
         value = getattr(thing, name)
+        if isinstance(value, Rows) and not value:
+            value = ()
         if value is not default and (value != default or type(value) is not type(default)):
             out[name] = _plain(value)
     return out
@@ -270,22 +307,35 @@ def _check_ids(graph):
             raise ValueError(f"scope {scope.id} names the parent {scope.parent!r}, which the graph does not have")
 
 
-@functools.lru_cache(maxsize=16)
-def _index_by_identity(key):
-    graph = key.graph
-    producer, consumers = {}, {}
-    for call in graph.calls:
-        for id in call.outputs:
-            producer[id] = call
-        for id in dict.fromkeys(call.inputs):
-            consumers.setdefault(id, []).append(call)
-    return {
-        "values": {v.id: v for v in graph.values},
-        "calls": {c.id: c for c in graph.calls},
-        "scopes": {s.id: s for s in graph.scopes},
-        "producer": producer,
-        "consumers": consumers,
-    }
+class _Index:
+    """Look-up tables of a graph, each made when first needed."""
+
+    def __init__(self, graph):
+        self._graph = graph
+
+    @functools.cached_property
+    def values(self):
+        return {v.id: v for v in self._graph.values}
+
+    @functools.cached_property
+    def calls(self):
+        return {c.id: c for c in self._graph.calls}
+
+    @functools.cached_property
+    def scopes(self):
+        return {s.id: s for s in self._graph.scopes}
+
+    @functools.cached_property
+    def producers(self):
+        return {id: call for call in self._graph.calls for id in call.outputs}
+
+    @functools.cached_property
+    def consumers(self):
+        found = {}
+        for call in self._graph.calls:
+            for id in dict.fromkeys(call.inputs):
+                found.setdefault(id, []).append(call)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -301,6 +351,11 @@ class Identity:
         return id(self.graph)
 
 
-def _index(graph: Graph) -> dict:
-    """Look-up tables of a graph, kept for the sixteen graphs used last (hashing ten thousand records each time would cost more)."""
+@functools.lru_cache(maxsize=16)
+def _index_by_identity(key):
+    return _Index(key.graph)
+
+
+def _index(graph: Graph) -> _Index:
+    """The look-up tables, kept for the sixteen graphs used last (hashing ten thousand records each time would cost more)."""
     return _index_by_identity(Identity(graph))

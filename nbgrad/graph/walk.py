@@ -9,7 +9,7 @@ import weakref
 
 from .._engine.node import AccumulateGrad, Port, gradient_edge, history_of, node_of, number_of
 from .._engine.tensor import Tensor
-from .capture import formulas_of, name_of
+from .operators import formulas_of, name_of
 from .records import Call, Graph, Value
 from .source import Sources, names_of
 from .summary import summarize

@@ -1,0 +1,361 @@
+"""From events to columns: reads what the recorder's tape holds and writes it into the ledger.
+
+A `Reading` notes everything aside and writes at its end; the recorder then drops the events and the ledger's old mark at one stroke. Interrupted anywhere
+before, the same events are read again from the same mark.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+
+import numpy as np
+
+from .._engine.op import Op
+from .._engine.tensor import Tensor
+from . import table
+from .ledger import Ledger, Mark
+from .operators import edges_of_inputs, formulas_of, name_of, params_of, why_cut
+from .table import CALL, CUT, CUTS, DATA, EDGES, GRAD, OUTPUTS, VERSION
+
+MAX_CALLS = 100_000  # recorded; what comes after is counted in a note
+MAX_STEPS = 200_000
+SMALL = 1 << 16  # bytes of an array that is summarized as it was; a larger one is looked at in the end, if it is still there
+MAX_PARAMS = 4_096  # of one signature, that are remembered
+
+MARK, OP, FAILED, ENTER, EXIT, OVERWRITE, SEEN, START, NODE, LEAF = range(10)  # kinds of events
+_CUT_NUMBERS = {why: i for i, why in enumerate(CUTS)}
+_PLAIN = frozenset((int, bool, str, type(None)))  # types whose equal values read alike
+
+
+class _Signature:
+    """What calls have in common whose operator, node and types of arguments are the same."""
+
+    __slots__ = ("edges", "lists", "name", "params", "plain", "plain_exactly", "tensors", "what")
+
+    def __init__(self, ledger, op, node, in_place, args):
+        self.name = name_of(op, node, in_place)
+        self.what = ledger.whats.of((self.name, None if node is None else type(node).__name__, formulas_of(op)))
+        self.tensors = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+        self.lists = any(type(a) in (list, tuple) for a in args)
+        others = [i for i, a in enumerate(args) if not isinstance(a, Tensor)] if isinstance(op, Op) else []
+        types = {type(args[i]) for i in others}
+        self.plain = others if types <= _PLAIN | {float} else None  # positions of the arguments that tell the parameters; None: ask each time
+        self.plain_exactly = types <= _PLAIN
+        self.params = {}  # of the plain arguments -> number
+        self.edges = {}  # plan of the node -> number
+
+
+class Reading:
+    """One look at the events that have come since `mark`."""
+
+    def __init__(self, ledger: Ledger, mark: Mark, born: dict):
+        self.ledger, self.born = ledger, born
+        self.first = ledger.fixed.length  # the number of the first new value
+        self.first_call = ledger.called.length
+        self.first_step, self.skipped_steps = ledger.stepped.length, mark.skipped_steps
+        self.open, self.backwards, self.order, self.skipped = list(mark.open), mark.backwards, mark.order, mark.skipped
+        self.known = {}  # id(tensor) -> value, of tensors met in this reading, which the tape keeps alive
+        self.forgotten = set()  # ids of those that count as unknown until they are met again
+        self.tensors = []  # of the new values
+        self.fixed, self.state = [], []  # rows, one number after the other, as everything here
+        self.called, self.inputs, self.outputs = [], [], []
+        self.taken, self.made = ledger.inputs.length, ledger.outputs.length
+        self.scoped, self.roots, self.nodes = [], [], []
+        self.last_error = ledger.errors.get(self.first_call - 1)
+        self.stepped, self.grads, self.sequences = [], [], []
+        self.flowed = ledger.grads.length
+        self.arrays, self.slots = [], {}  # to be summarized, and where among them by id
+        self.unread = {}  # value -> its array
+        self.read = {}  # value -> what its elements were before a change; None where nobody kept them
+        self.versions = {}  # value -> version, of values that are changed later
+
+    def run(self, events) -> Mark:
+        """Read all these events and write what they tell; returns the mark to put in their place."""
+        handlers = self._HANDLERS
+        for event in events:
+            handlers[event[0]](self, event)
+        return self._write()
+
+    # ---- values
+
+    def _new(self, tensor, place, cut):
+        ledger, array, cell = self.ledger, tensor._array, tensor._cell
+        version = 0 if cell is None or tensor.is_inference() else cell.version
+        number = self.first + len(self.tensors)
+        self.tensors.append(tensor)
+        self.fixed += (ledger.forms.of((array.shape, array.dtype)), place)
+        self.state += (version, -1, -1, tensor._requires_grad | (tensor._edge is None) << 1 | cut << CUT)
+        if array.nbytes <= SMALL:
+            self.unread[number] = array
+        self.known[id(tensor)] = number
+        return number
+
+    def _found(self, tensor):
+        """The newest value of a tensor; None where it was never met."""
+        number = self.known.get(id(tensor))
+        if number is None and id(tensor) not in self.forgotten:
+            number = self.ledger.value_of(tensor, self.first)
+        return number
+
+    def _value(self, tensor):
+        """The newest value of a tensor, a new one where it was never met."""
+        number = self.known.get(id(tensor))
+        if number is None:
+            number = self._found(tensor)
+            if number is None:
+                reference, place = self.born.get(id(tensor), (None, None))
+                return self._new(tensor, self.ledger.place(place) if reference is not None and reference() is tensor else -1, 0)
+            self.known[id(tensor)] = number
+        return number
+
+    def _requires_grad(self, value):
+        flags = self.state[4 * (value - self.first) + 3] if value >= self.first else int(self.ledger.state.rows[value, 3])
+        return flags & table.REQUIRES_GRAD
+
+    # ---- operators
+
+    def _op(self, event):
+        call = self.first_call + len(self.called) // 8
+        if call >= MAX_CALLS:
+            self.skipped += 1
+            return
+        _, op, args, result, node, place, in_place, grad_mode = event
+        signature = self._signature(op, args, node, in_place)
+        place = self.ledger.place(node.place if place is None else place)
+        results = (result,) if isinstance(result, Tensor) else [t for t in result if isinstance(t, Tensor)] if isinstance(result, (tuple, list)) else ()
+        edges = -1 if node is None else self._edges(signature, op, args, node)
+        if in_place or signature.lists:
+            before = self._value(result) if in_place else None
+            inputs = self._inputs(args, before)
+            base = result._base if in_place and not op.view else None
+            if base is not None:  # a change through a view: the base comes out changed too, and gradients go back to what it was
+                inputs.append(self._value(base))
+                results = (base, *results)
+                if edges >= 0 and (through := self.ledger.edges.things[edges]):
+                    edges = self.ledger.edges.of((None, *through[1:], through[0]))
+        else:
+            known, inputs = self.known, []
+            for i in signature.tensors:
+                value = known.get(id(args[i]))
+                inputs.append(self._value(args[i]) if value is None else value)
+        loses = node is None and any(map(self._requires_grad, inputs))
+        is_view = False
+        for t in results:
+            cut = 0
+            if loses and not (in_place and t._requires_grad):
+                cut = _CUT_NUMBERS["inference_mode" if t.is_inference() else why_cut(signature.name, t, grad_mode)]
+            self.outputs.append(self._new(t, place, cut))
+            is_view = t._base is not None
+        self.inputs += inputs
+        self.taken += len(inputs)
+        self.made += len(results)
+        if node is not None:
+            self.nodes += (node.sequence, call)
+        self.called += (
+            signature.what, self._params(signature, op, args), edges, self.open[-1] if self.open else -1, place,
+            grad_mode | in_place << 1 | is_view << 2, self.taken, self.made,
+        )  # fmt: skip
+        self.last_error = None
+
+    def _signature(self, op, args, node, in_place):
+        if not isinstance(op, (Op, str)):  # a call of a custom Function: no two are the same
+            return _Signature(self.ledger, op, node, in_place, args)
+        key = (op, type(node), in_place, *map(type, args))
+        found = self.ledger.signatures.get(key)
+        if found is None:
+            found = self.ledger.signatures[key] = _Signature(self.ledger, op, node, in_place, args)
+        return found
+
+    def _inputs(self, args, before):
+        """The tensors among the arguments, also inside lists; `before` stands for the first where it is overwritten."""
+        found = []
+        for i, a in enumerate(args):
+            if isinstance(a, Tensor):
+                found.append(before if i == 0 and before is not None else self._value(a))
+            elif type(a) in (list, tuple):
+                found += [self._value(t) for t in a if isinstance(t, Tensor)]
+        return found
+
+    def _params(self, signature, op, args):
+        plain = signature.plain
+        if plain is None:
+            return self.ledger.params.of(params_of(op, args))
+        key = tuple([args[i] for i in plain])
+        if not signature.plain_exactly:
+            key = repr(key)  # 0.0 equals -0.0, but does not read like it
+        number = signature.params.get(key)
+        if number is None:
+            if len(signature.params) >= MAX_PARAMS:
+                signature.params.clear()
+            number = signature.params[key] = self.ledger.params.of(params_of(op, args))
+        return number
+
+    def _edges(self, signature, op, args, node):
+        if signature.lists:
+            return self.ledger.edges.of(edges_of_inputs(op, args, node))
+        number = signature.edges.get(node.plan)
+        if number is None:
+            number = signature.edges[node.plan] = self.ledger.edges.of(edges_of_inputs(op, args, node))
+        return number
+
+    def _failed(self, event):
+        _, op, args, error, place = event
+        if error == self.last_error:
+            return  # the operator inside a composite has told already
+        call = self.first_call + len(self.called) // 8
+        if call >= MAX_CALLS:
+            self.skipped += 1
+            return
+        ledger, inputs = self.ledger, self._inputs(args, None)
+        self.inputs += inputs
+        self.taken += len(inputs)
+        self.called += (
+            ledger.whats.of((name_of(op), None, ())), ledger.params.of(params_of(op, args)), -1, self.open[-1] if self.open else -1,
+            ledger.place(place), table.GRAD_MODE, self.taken, self.made,
+        )  # fmt: skip
+        self.last_error = ledger.errors[call] = error
+
+    def _enter(self, event):
+        _, kind, name, place = event
+        if self.first_call + len(self.called) // 8 >= MAX_CALLS:
+            self.open.append(-1)  # nothing will stand in it
+            return
+        ledger = self.ledger
+        number = ledger.scoped.length + len(self.scoped) // 4
+        self.scoped += (ledger.texts.of(kind), ledger.texts.of(name), self.open[-1] if self.open else -1, ledger.place(place))
+        self.open.append(number)
+
+    def _exit(self, event):
+        if self.open:
+            self.open.pop()
+
+    # ---- changes in place
+
+    def _overwrite(self, event):
+        _, tensor, copy, version, op = event
+        value = self._found(tensor) if op is None else self._value(tensor)
+        if value is None:
+            return  # a gradient that no operator has taken
+        self._was(value, copy, version)
+        if op is None:  # backward adds to it: whoever takes it next takes another value
+            self.known.pop(id(tensor), None)
+            self.forgotten.add(id(tensor))
+
+    def _seen(self, event):
+        """The elements of a view, which are about to change with those of its base."""
+        _, tensor, copy, version = event
+        value = self._found(tensor)
+        if value in self.unread:
+            self._was(value, copy, version)
+
+    def _was(self, value, copy, version):
+        self.unread.pop(value, None)
+        self.read[value] = copy
+        self.versions[value] = version
+
+    # ---- backward
+
+    def _start(self, event):
+        self.backwards += 1
+        self.order = 0
+        self.roots += map(self._value, event[1])
+
+    def _node(self, event):
+        _, node, grads_in, grads_out = event
+        grads = self.grads
+        for g in grads_in if type(grads_in) is list else (grads_in,):
+            grads.append(-1 if g is None else self._slot(g))
+        came = self.flowed + len(grads)
+        for g in grads_out:
+            grads.append(-1 if g is None else self._slot(g))
+        self._step(type(node).__name__, -1, node.sequence, came)
+
+    def _leaf(self, event):
+        _, leaf, grad = event
+        value = self._value(leaf)  # it stays with a value that an update in place will have replaced
+        self.grads.append(self._slot(grad))
+        self._step("AccumulateGrad", value, -1, self.flowed + len(self.grads))
+
+    def _step(self, node, value, sequence, came):
+        self.stepped += (max(self.backwards, 0), self.order, self.ledger.texts.of(node), value, -1, came, self.flowed + len(self.grads))
+        self.sequences.append(sequence)
+        self.order += 1
+
+    def _slot(self, g):
+        """Where the summary of this array or tensor will be among those of this reading; one that passes through several nodes is read once."""
+        if isinstance(g, Tensor):
+            g = g._array
+        slot = self.slots.get(id(g))
+        if slot is None:
+            slot = self.slots[id(g)] = len(self.arrays)
+            self.arrays.append(g)
+        return slot
+
+    _HANDLERS = (None, _op, _failed, _enter, _exit, _overwrite, _seen, _start, _node, _leaf)  # by kind of event
+
+    # ---- writing
+
+    def _write(self):
+        ledger = self.ledger
+        self.read.update(self.unread)
+        data = [-1 if array is None else self._slot(array) for array in self.read.values()]
+        base = ledger.summaries.read(self.arrays)
+        ledger.fixed.add(self.fixed)
+        ledger.state.add(self.state)
+        state = ledger.state.rows
+        state[list(self.read), DATA] = _based(data, base)
+        state[list(self.versions), VERSION] = list(self.versions.values())
+        ledger.called.add(self.called)
+        ledger.inputs.add(self.inputs)
+        ledger.outputs.add(self.outputs)
+        ledger.scoped.add(self.scoped)
+        ledger.roots.add(self.roots)
+        ledger.nodes.add(self.nodes)
+        self._write_steps(base)
+        for number in self.forgotten:
+            ledger.known.pop(number, None)
+        ledger.known.update(self.known)
+        ledger.living.update(zip(itertools.count(self.first), map(weakref.ref, self.tensors)))
+        return ledger.mark(
+            open=tuple(self.open), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps
+        )
+
+    def _write_steps(self, base):
+        ledger = self.ledger
+        if not self.stepped:
+            return
+        steps = np.array(self.stepped, np.int32).reshape(-1, 7)
+        grads = _based(self.grads, base)
+        calls = ledger.calls_of_nodes(self.sequences)
+        steps[:, CALL] = calls
+        self._note_gradients(steps, grads)
+        kept = max(0, min(len(steps), MAX_STEPS - self.first_step))
+        self.skipped_steps += len(steps) - kept
+        if kept:
+            ledger.stepped.add(steps[:kept])
+            ledger.grads.add(grads[: steps[kept - 1, table.SENT] - self.flowed])
+
+    def _note_gradients(self, steps, grads):
+        """Let the values that the steps are about know the gradient that came; where there are several, the last."""
+        ledger = self.ledger
+        state, outputs = ledger.state.rows, ledger.outputs.rows[:, 0]
+        ends = np.concatenate(([0], ledger.called.rows[:, OUTPUTS]))
+        calls, value = steps[:, CALL], steps[:, table.VALUE]
+        begins = np.concatenate(([self.flowed], steps[:-1, table.SENT])) - self.flowed
+        came = steps[:, table.CAME] - self.flowed - begins
+        made = np.where(calls >= 0, ends[calls + 1] - ends[calls], value >= 0)
+        for k in range(int(np.minimum(came, made).max())):
+            some = np.flatnonzero((came > k) & (made > k))
+            some = some[grads[begins[some] + k] >= 0]
+            target = value[some].copy()
+            by_node = target < 0
+            target[by_node] = outputs[ends[calls[some[by_node]]] + k]
+            state[target, GRAD] = grads[begins[some] + k]
+
+
+def _based(slots, base):
+    """The numbers of summaries, of which the first of this reading is number `base`."""
+    slots = np.array(slots, np.int32)
+    slots[slots >= 0] += base
+    return slots

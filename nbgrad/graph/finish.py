@@ -1,0 +1,130 @@
+"""From columns to the record: which variable holds what, what the tensors that are still there hold now, and where the graph ends.
+
+`capture.py` calls `finish` when a graph is asked for. The ledger stays as it is and may go on growing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .drain import MAX_CALLS, MAX_STEPS
+from .grown import Numbers
+from .records import Graph, Summary
+from .source import Sources, names_of, ours
+from .summaries import Summaries
+from .summary import summarize
+from .table import (
+    DATA, FLAGS, GRAD, GRAD_KEPT, INPUTS, IS_LEAF, IS_PARAMETER, MADE_AT, OUTPUTS, PLACE, REQUIRES_GRAD, SCOPE, WHAT, Table,
+)  # fmt: skip
+
+FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
+
+
+def finish(ledger, mark, namespace, source, cell) -> Graph:
+    """Make the record of all that the ledger holds; see `Recorder.graph`."""
+    ledger.sweep(always=True)
+    ledger.trim()
+    sources = Sources(cell)
+    state, late = ledger.state.rows.copy(), Summaries()
+    called, inputs, outputs = ledger.called.rows, ledger.inputs.rows[:, 0], ledger.outputs.rows[:, 0]
+    producer = np.full(len(state), -1, np.int32)
+    producer[outputs] = np.repeat(np.arange(len(called), dtype=np.int32), np.diff(called[:, OUTPUTS], prepend=0))
+    texts = Numbers()
+    texts.things, texts._numbers = [*ledger.texts.things], {**ledger.texts._numbers}
+    names = _names(ledger, namespace, sources, texts, producer)
+    _look(ledger, state, names, late)
+    learns = (state[:, FLAGS] & (REQUIRES_GRAD | IS_LEAF)) == (REQUIRES_GRAD | IS_LEAF)
+    by_us = np.array([ours(where) for where in ledger.places] + [False])[ledger.fixed.rows[:, MADE_AT]]
+    state[:, FLAGS] |= (learns & ~((producer >= 0) & by_us)).astype(np.int32) * IS_PARAMETER
+    roots = ledger.roots.rows[:, 0]
+    roots = np.fromiter(dict.fromkeys(roots.tolist()), np.int32) if len(roots) else _last_made(state, inputs, outputs)
+    table = Table(
+        ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], ledger.scoped.rows, roots,
+        ledger.summaries, late, [(tuple(shape), dtype.name) for shape, dtype in ledger.forms.things], texts.things, ledger.whats.things,
+        ledger.params.things, ledger.edges.things, [sources.place(where) for where in ledger.places], ledger.errors,
+    )  # fmt: skip
+    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), source, _notes(mark))
+
+
+def _notes(mark):
+    notes = []
+    if mark.skipped:
+        notes.append(f"{mark.skipped:,} more operators ran after the first {MAX_CALLS:,} and are not shown")
+    if mark.skipped_steps:
+        notes.append(f"{mark.skipped_steps:,} more steps backward ran after the first {MAX_STEPS:,} and are not shown")
+    return tuple(notes)
+
+
+def _names(ledger, namespace, sources, texts, producer):
+    """The number of each value's name: that of the variable that holds its tensor, else of the one it was assigned to."""
+    assigned = np.array([texts.of(sources.assigned_to(where)) for where in ledger.places] + [-1], np.int32)
+    names = assigned[ledger.fixed.rows[:, MADE_AT]]
+    ends = ledger.called.rows[:, OUTPUTS]
+    first = ledger.outputs.rows[np.minimum(np.concatenate(([0], ends[:-1]))[producer], max(ledger.outputs.length - 1, 0)), 0] if len(ends) else producer
+    names[(producer >= 0) & ~(_outermost(ledger)[producer] & (first == np.arange(len(names))) if len(ends) else True)] = -1
+    if namespace:
+        alive = {id(t): t for t in (r() for r in ledger.living.values()) if t is not None}
+        found = names_of(alive, namespace)
+        for value, reference in ledger.living.items() if found else ():  # also of what it held before a change in place
+            name = found.get(id(reference()))
+            if name is not None:
+                names[value] = texts.of(name)
+    return names
+
+
+def _outermost(ledger):
+    """(n,) whether a call's result is what its composite gave back, so that the name it is assigned to is its name."""
+    called, inputs, outputs = ledger.called.rows, ledger.inputs.rows[:, 0], ledger.outputs.rows[:, 0]
+    result = np.ones(len(called), bool)
+    this, after = called[:-1], called[1:]
+    begins = np.concatenate(([0], called[:-1, OUTPUTS]))
+    first = np.append(outputs, -1)[begins]  # of a call without outputs it is that of another, and nobody asks
+    taken = np.zeros(len(called), bool)
+    taker = np.repeat(np.arange(len(called)), np.diff(called[:, INPUTS], prepend=0))
+    taken[taker[(taker > 0) & (inputs == first[taker - 1])] - 1] = True
+    ops = Numbers()
+    op = np.array([ops.of(op) for op, _, _ in ledger.whats.things], np.int32)
+    # one expression, two operators: `1 / x` is a reciprocal and a product
+    chained = (this[:, PLACE] == after[:, PLACE]) & (op[this[:, WHAT]] != op[after[:, WHAT]]) & taken[:-1]
+    result[:-1] = ~chained & ((this[:, SCOPE] < 0) | (after[:, SCOPE] != this[:, SCOPE]))
+    return result
+
+
+def _look(ledger, state, names, late):
+    """Note what the tensors that are still there hold now, each with its newest value."""
+    values, grads = [], []
+    for value in ledger.known.values():
+        tensor = ledger.living[value]()
+        if tensor is None:
+            continue
+        flags = int(state[value, FLAGS]) & ~(REQUIRES_GRAD | IS_LEAF) | tensor._requires_grad * REQUIRES_GRAD | (tensor._edge is None) * IS_LEAF
+        if state[value, DATA] == -1:
+            state[value, DATA] = -2 - late.append(_summary_of_large(tensor._array, names[value] >= 0))
+        if tensor._grad is not None:
+            values.append(value)
+            grads.append(tensor._grad._array)
+            flags |= GRAD_KEPT
+        elif tensor._edge is None:
+            state[value, GRAD] = -1  # what flowed here has been cleared since
+        state[value, FLAGS] = flags
+    if grads:
+        state[values, GRAD] = -2 - (late.read(grads) + np.arange(len(grads), dtype=np.int32))
+
+
+def _summary_of_large(array, named):
+    if named or array.size <= FULL_STATISTICS or array.dtype.kind not in "fc":
+        return summarize(array)
+    finite = np.isfinite(array)
+    if finite.all():
+        return Summary(size=array.size)
+    nan = int(np.count_nonzero(np.isnan(array)))
+    return Summary(size=array.size, nan=nan, inf=array.size - int(np.count_nonzero(finite)) - nan)
+
+
+def _last_made(state, inputs, outputs):
+    """Without a backward call the ends of the graph are its roots: results that require a gradient and that no operator took."""
+    taken = np.zeros(len(state), bool)
+    taken[inputs] = True
+    ends = outputs[~taken[outputs]]
+    with_grad = ends[state[ends, FLAGS] & REQUIRES_GRAD != 0]
+    return (with_grad if len(with_grad) else ends)[-1:]

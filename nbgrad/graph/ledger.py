@@ -1,0 +1,107 @@
+"""What a recorder has understood so far: columns of numbers that grow, and which tensors are still there.
+
+`drain.py` writes into it, `finish.py` makes a `Table` of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .grown import Grown, Numbers
+from .summaries import Summaries
+
+
+class Mark(NamedTuple):
+    """How far a ledger is true; what stands beyond was written by a reading that was interrupted."""
+
+    lengths: tuple = ()
+    summaries: tuple = ()
+    open: tuple = ()  # numbers of the scopes now open, -1 for one that is not recorded
+    backwards: int = -1
+    order: int = 0  # of the next step in its pass
+    skipped: int = 0  # calls
+    skipped_steps: int = 0
+
+
+class Ledger:
+    """The columns are those of `Table`, where they are described."""
+
+    def __init__(self):
+        self.fixed, self.state = Grown(2), Grown(4)
+        self.called, self.inputs, self.outputs = Grown(8), Grown(1), Grown(1)
+        self.stepped, self.grads = Grown(7), Grown(1)
+        self.scoped = Grown(4)
+        self.roots = Grown(1)
+        self.nodes = Grown(2, np.int64)  # sequence numbers of nodes, and the calls that left them
+        self.summaries = Summaries()
+        self.forms, self.texts, self.whats, self.params, self.edges = Numbers(), Numbers(), Numbers(), Numbers(), Numbers()
+        self.places, self._place_numbers = [], {}
+        self.errors = {}
+        self.known = {}  # id(tensor) -> its newest value
+        self.living = {}  # value -> weak reference to its tensor, of values whose tensor may still be there
+        self._swept = 0  # how many were there when the dead were last taken out
+        self.signatures = {}  # what is known of calls that look alike, see `drain.py`
+
+    def _growing(self):
+        return self.fixed, self.state, self.called, self.inputs, self.outputs, self.stepped, self.grads, self.scoped, self.roots, self.nodes
+
+    def mark(self, **now) -> Mark:
+        """What is there now is true."""
+        return Mark(tuple([g.length for g in self._growing()]), self.summaries.lengths(), **now)
+
+    def restore(self, mark: Mark) -> None:
+        """Go back to a mark."""
+        for grown, length in zip(self._growing(), mark.lengths):
+            grown.length = length
+        self.summaries.cut_back(mark.summaries)
+
+    def trim(self) -> None:
+        """Give back the room that nothing fills."""
+        for part in (*self._growing(), self.summaries):
+            part.trim()
+
+    def place(self, where) -> int:
+        """The number of a place (code, instruction offset); -1 for none. By the code's identity: to hash it takes as long as it is."""
+        if where is None or where[0] is None:
+            return -1
+        key = (id(where[0]), where[1])
+        number = self._place_numbers.get(key)
+        if number is None:
+            number = len(self.places)
+            self.places.append(where)  # which keeps the code, so that no other can have its id
+            self._place_numbers[key] = number
+        return number
+
+    def calls_by_node(self):
+        """The sequence numbers of all nodes, rising, and the calls that left them."""
+        sequences, calls = self.nodes.rows.T
+        if (sequences[1:] < sequences[:-1]).any():  # nodes are numbered as they are made, and nearly always told of in that order
+            order = np.argsort(sequences, kind="stable")
+            return sequences[order], calls[order]
+        return sequences, calls
+
+    def calls_of_nodes(self, wanted) -> np.ndarray:
+        """The calls that left the nodes of these sequence numbers; -1 where none is recorded."""
+        sequences, calls = self.calls_by_node()
+        wanted = np.array(wanted, np.int64)
+        if not sequences.size:
+            return np.full(wanted.shape, -1)
+        at = np.searchsorted(sequences, wanted, side="right") - 1
+        return np.where(sequences[at] == wanted, calls[at], -1)
+
+    def value_of(self, tensor, among=None) -> int | None:
+        """The newest value of a tensor, if it is one of the first `among`."""
+        number = self.known.get(id(tensor))
+        if number is None or among is not None and number >= among:
+            return None
+        reference = self.living.get(number)
+        return number if reference is not None and reference() is tensor else None
+
+    def sweep(self, always=False) -> None:
+        """Forget the tensors that are gone, whenever their number may have doubled."""
+        if always or len(self.living) > 2 * self._swept + 1_000:
+            self.living = living = {i: r for i, r in self.living.items() if r() is not None}
+            self.known = {key: i for key, i in self.known.items() if i in living}
+            self._swept = len(living)

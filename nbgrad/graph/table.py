@@ -1,0 +1,280 @@
+"""A record kept as columns of numbers: some hundred bytes for an operator with its backward step, where single records would take thousands.
+
+`finish.py` makes a `Table`. Its `values`, `calls`, `steps` and `scopes` read like tuples of `Value`, `Call`, `Step` and `Scope`, which are made when they
+are looked at. Whoever must look at very many operators at once reads the columns: value `t7` is row 7, call `c7` is row 7, -1 stands for none.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from .records import Call, Place, Rows, Scope, Step, Summary, Value
+from .summaries import Summaries
+
+KEPT = 4_096  # records of one kind that are kept once they are made; of more, each is made anew
+BLOCK = 512  # rows that are read together
+
+FORM, MADE_AT = range(2)  # of a value, what never changes
+VERSION, DATA, GRAD, FLAGS = range(4)  # of a value, what may
+REQUIRES_GRAD, IS_LEAF, IS_PARAMETER, GRAD_KEPT = 1, 2, 4, 8
+CUT = 4  # the bits of the flags above these: which of CUTS
+CUTS = (None, "detach", "data", "no_grad", "inference_mode", "bool", "integer", "not differentiable")
+WHAT, PARAMS, EDGES, SCOPE, PLACE, HOW, INPUTS, OUTPUTS = range(8)  # of a call; the last two tell where its inputs and outputs end
+GRAD_MODE, IN_PLACE, IS_VIEW = 1, 2, 4
+PASS, ORDER, NODE, VALUE, CALL, CAME, SENT = range(7)  # of a step; the last two tell where in `grads` its two lists end
+KIND, NAME, PARENT, OPENED_AT = range(4)  # of a scope
+
+
+@dataclass(eq=False)
+class Table:
+    """The columns of one record: `m` values, `n` calls. Nothing here is ever changed.
+
+    Properties give what readers need at once: `op`, `place`, `scope`, `step_call`, `requires_grad`, `is_leaf`, `named`, and pairs `inputs_of`, `outputs_of`.
+    """
+
+    fixed: np.ndarray  # (m, 2) of each value: number of its form (shape and dtype), of the place where it was made
+    state: np.ndarray  # (m, 4) version, summary of the data, of the gradient, flags
+    names: np.ndarray  # (m,) number of the name
+    producer: np.ndarray  # (m,) the call that made each value
+    called: np.ndarray  # (n, 8) of each call: numbers of what was called, parameters, edges, scope, place; flags; ends of inputs and outputs
+    inputs: np.ndarray  # (inputs,) values, those of one call after the other; those of call i end at called[i, INPUTS]
+    outputs: np.ndarray  # (outputs,) likewise
+    stepped: np.ndarray  # (steps, 7) of each step: pass, order, number of the node's name, value, call; ends of gradients that came and were sent
+    grads: np.ndarray  # (gradients,) numbers of summaries
+    scoped: np.ndarray  # (scopes, 4) of each scope: numbers of kind, name, parent and place
+    root_values: np.ndarray  # (roots,) the roots
+    summaries: Summaries  # by number; from -2 downwards a number means one of `late`
+    late: Summaries  # of what tensors held when the record was finished
+    forms: list[tuple[tuple[int, ...], str]]
+    texts: list[str]  # names of values, nodes and scopes, and kinds of scopes
+    whats: list[tuple[str, str | None, tuple]]  # op, node, formulas
+    params: list[tuple]
+    edges: list[tuple]
+    places: list[Place | None]
+    errors: dict[int, str]  # of calls
+
+    # ---- what is read as records
+
+    @functools.cached_property
+    def values(self) -> Rows:
+        """All values, as a sequence of `Value`."""
+        return _Values(self, len(self.fixed), self._values)
+
+    @functools.cached_property
+    def calls(self) -> Rows:
+        """All calls, as a sequence of `Call`."""
+        return _Calls(self, len(self.called), self._calls)
+
+    @functools.cached_property
+    def steps(self) -> Rows:
+        """All steps, as a sequence of `Step`."""
+        return _Rows(self, len(self.stepped), self._steps)
+
+    @functools.cached_property
+    def scopes(self) -> Rows:
+        """All scopes, as a sequence of `Scope`."""
+        return _Scopes(self, len(self.scoped), self._scopes)
+
+    # ---- what is read as columns
+
+    @property
+    def op(self) -> np.ndarray:
+        """(n,) which operator: equal numbers for equal names."""
+        return self._op_numbers[self.called[:, WHAT]]
+
+    @property
+    def place(self) -> np.ndarray:
+        """(n,) which place in the source: equal numbers for equal places, -1 where it is unknown or none of the user's."""
+        return self._place_numbers[self.called[:, PLACE]]
+
+    @property
+    def scope(self) -> np.ndarray:
+        """(n,) the innermost scope of each call."""
+        return self.called[:, SCOPE]
+
+    @property
+    def inputs_of(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each input in order: the call that takes it, and the value."""
+        return _owners(self.called[:, INPUTS]), self.inputs
+
+    @property
+    def outputs_of(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each output in order: the call that makes it, and the value."""
+        return _owners(self.called[:, OUTPUTS]), self.outputs
+
+    @property
+    def requires_grad(self) -> np.ndarray:
+        """(m,) bool."""
+        return self.state[:, FLAGS] & REQUIRES_GRAD != 0
+
+    @property
+    def is_leaf(self) -> np.ndarray:
+        """(m,) bool."""
+        return self.state[:, FLAGS] & IS_LEAF != 0
+
+    @property
+    def named(self) -> np.ndarray:
+        """(m,) bool: which values have a name."""
+        return self.names >= 0
+
+    @property
+    def step_call(self) -> np.ndarray:
+        """(steps,) the call of each step."""
+        return self.stepped[:, CALL]
+
+    @functools.cached_property
+    def _op_numbers(self):
+        numbers = {}
+        return np.array([numbers.setdefault(op, len(numbers)) for op, _, _ in self.whats], np.int32)
+
+    @functools.cached_property
+    def _place_numbers(self):
+        numbers = {None: -1}  # so that the first place has number 1; what counts is which are equal
+        return np.array([numbers.setdefault(place, len(numbers)) for place in self.places] + [-1], np.int32)  # the last for -1
+
+    @functools.cached_property
+    def takers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the calls that take value i begin, (m + 1,), and these calls, value after value."""
+        calls, values = self.inputs_of
+        order = np.argsort(values, kind="stable")
+        return np.searchsorted(values[order], np.arange(len(self.fixed) + 1)).astype(np.int32), calls[order]
+
+    # ---- from numbers to records
+
+    def _values(self, start, stop):
+        rows = zip(range(start, stop), self.fixed[start:stop].tolist(), self.state[start:stop].tolist(), self.names[start:stop].tolist())
+        for i, (form, place), (version, data, grad, flags), name in rows:
+            shape, dtype = self.forms[form]
+            yield Value(
+                f"t{i}", shape, dtype, None if name < 0 else self.texts[name], flags & REQUIRES_GRAD != 0, flags & IS_LEAF != 0,
+                flags & IS_PARAMETER != 0, self.summary(data), self.summary(grad), flags & GRAD_KEPT != 0,
+                None if place < 0 else self.places[place], CUTS[flags >> CUT], version,
+            )  # fmt: skip
+
+    def _calls(self, start, stop):
+        taken, made = self.called[start - 1, INPUTS:].tolist() if start else (0, 0)
+        for i, (what, params, edges, scope, place, how, inputs, outputs) in enumerate(self.called[start:stop].tolist(), start):
+            op, node, formulas = self.whats[what]
+            yield Call(
+                f"c{i}", op, _ids(self.inputs[taken:inputs]), _ids(self.outputs[made:outputs]), node, self.params[params], formulas,
+                None if scope < 0 else f"s{scope}", None if place < 0 else self.places[place], how & GRAD_MODE != 0, how & IN_PLACE != 0,
+                how & IS_VIEW != 0, self.errors.get(i) if self.errors else None,
+            )  # fmt: skip
+            taken, made = inputs, outputs
+
+    def _steps(self, start, stop):
+        begin = int(self.stepped[start - 1, SENT]) if start else 0
+        for number, order, node, value, call, came, sent in self.stepped[start:stop].tolist():
+            given = [self.summary(g) for g in self.grads[came:sent].tolist()]
+            if call >= 0:
+                given = [None if edge is None else given[edge] for edge in self.edges[self.called[call, EDGES]]]
+            yield Step(
+                number, order, self.texts[node], None if call < 0 else f"c{call}", None if value < 0 else f"t{value}",
+                tuple([self.summary(g) for g in self.grads[begin:came].tolist()]), tuple(given),
+            )  # fmt: skip
+            begin = sent
+
+    def _scopes(self, start, stop):
+        for i, (kind, name, parent, place) in enumerate(self.scoped[start:stop].tolist(), start):
+            yield Scope(
+                f"s{i}", self.texts[kind], self.texts[name], None if parent < 0 else f"s{parent}", None if place < 0 else self.places[place]
+            )
+
+    def summary(self, number: int) -> Summary | None:
+        """The summary of a number in `state` or `grads`."""
+        return self.summaries[number] if number >= 0 else None if number == -1 else self.late[-2 - number]
+
+
+def _ids(values):
+    return tuple([f"t{i}" for i in values.tolist()])
+
+
+def _owners(ends):
+    return np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
+
+
+class _Rows(Rows):
+    """One kind of record of a table."""
+
+    letter = ""  # with which ids begin
+
+    def __init__(self, table, length, make):
+        self.table = table
+        self._make = make  # of rows from `start` to before `stop`
+        self._made = [None] * length if length <= KEPT else None
+        self._length = length
+
+    def __len__(self):
+        return self._length
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            numbers = range(*index.indices(self._length))
+            return tuple(self._between(numbers.start, numbers.stop) if numbers.step == 1 else map(self._one, numbers))
+        return self._one(range(self._length)[index])
+
+    def __iter__(self):
+        return self._between(0, self._length)
+
+    def _one(self, number):
+        made = self._made
+        if made is None:
+            return next(self._make(number, number + 1))
+        if made[number] is None:
+            made[number] = next(self._make(number, number + 1))
+        return made[number]
+
+    def _between(self, start, stop):
+        if self._made is not None:
+            yield from map(self._one, range(start, stop))
+            return
+        for first in range(start, stop, BLOCK):
+            yield from self._make(first, min(first + BLOCK, stop))
+
+    def number(self, id: str) -> int:
+        """The row of an id; `KeyError` where there is none."""
+        digits = id[1:] if id[:1] == self.letter else ""
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 12 and str(int(digits)) == digits and int(digits) < self._length):
+            raise KeyError(id)
+        return int(digits)
+
+    def find(self, id):
+        return self._one(self.number(id))
+
+
+class _Values(_Rows):
+    letter = "t"
+
+    def named(self, name):
+        table = self.table
+        found = np.flatnonzero(table.names == table.texts.index(name)) if name in table.texts else ()
+        return self._one(int(found[-1])) if len(found) else None
+
+
+class _Calls(_Rows):
+    letter = "c"
+
+    def producer(self, id):
+        number = self._of_value(id)
+        call = -1 if number is None else self.table.producer[number]
+        return None if call < 0 else self._one(int(call))
+
+    def consumers(self, id):
+        number = self._of_value(id)
+        if number is None:
+            return ()
+        ends, calls = self.table.takers
+        return tuple(self._one(i) for i in dict.fromkeys(calls[ends[number] : ends[number + 1]].tolist()))
+
+    def _of_value(self, id):
+        try:
+            return self.table.values.number(id)
+        except KeyError:
+            return None
+
+
+class _Scopes(_Rows):
+    letter = "s"
