@@ -99,13 +99,12 @@ class Recorder(Observer):
         try:
             mark = tape[0][1]
             ledger.restore(mark)
-            reading = Reading(ledger, mark, self._born)
-            tape[:count] = [(MARK, reading.run(itertools.islice(tape, 1, count)))]
+            mark = Reading(ledger, mark, self._born).run(itertools.islice(tape, 1, count))
+            tape[:count] = [(MARK, mark)]
             self._bytes = 0
+            ledger.settle(mark)
         finally:
             self._reading = False
-        del reading  # and with it the tensors that only it still holds
-        ledger.sweep()
 
     def graph(self, namespace=None, source="", cell=None) -> Graph:
         """The record of everything heard so far.
@@ -125,7 +124,7 @@ class Recorder(Observer):
 
     def tensors(self) -> Tensors:
         """The tensors still alive, by value id: `{id: weak reference}`; a tensor changed in place counts for its newest value."""
-        self._ledger.sweep(always=True)
+        self._ledger.sweep()
         return Tensors({i: self._ledger.living[i] for i in self._ledger.known.values()})
 
     def nodes(self) -> Nodes:

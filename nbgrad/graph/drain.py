@@ -6,7 +6,6 @@ before, the same events are read again from the same mark.
 
 from __future__ import annotations
 
-import itertools
 import weakref
 
 import numpy as np
@@ -42,7 +41,9 @@ class _Signature:
         types = {type(args[i]) for i in others}
         self.plain = others if types <= _PLAIN | {float} else None  # positions of the arguments that tell the parameters; None: ask each time
         self.plain_exactly = types <= _PLAIN
-        self.params = {}  # of the plain arguments -> number
+        self.params = {}  # of the plain arguments -> number; under None the number where no argument tells any
+        if not others:
+            self.params[None] = ledger.params.of(params_of(op, args))
         self.edges = {}  # plan of the node -> number
 
 
@@ -52,7 +53,7 @@ class Reading:
     def __init__(self, ledger: Ledger, mark: Mark, born: dict):
         self.ledger, self.born = ledger, born
         self.first = ledger.fixed.length  # the number of the first new value
-        self.first_call = ledger.called.length
+        self.first_call = self.call = ledger.called.length  # the number of the next call
         self.first_step, self.skipped_steps = ledger.stepped.length, mark.skipped_steps
         self.open, self.backwards, self.order, self.skipped = list(mark.open), mark.backwards, mark.order, mark.skipped
         self.known = {}  # id(tensor) -> value, of tensors met in this reading, which the tape keeps alive
@@ -65,6 +66,7 @@ class Reading:
         self.last_error = ledger.errors.get(self.first_call - 1)
         self.stepped, self.grads, self.sequences = [], [], []
         self.flowed = ledger.grads.length
+        self.node_names = {}  # type of a node -> number of its name
         self.arrays, self.slots = [], {}  # to be summarized, and where among them by id
         self.unread = {}  # value -> its array
         self.read = {}  # value -> what its elements were before a change; None where nobody kept them
@@ -95,7 +97,7 @@ class Reading:
         """The newest value of a tensor; None where it was never met."""
         number = self.known.get(id(tensor))
         if number is None and id(tensor) not in self.forgotten:
-            number = self.ledger.value_of(tensor, self.first)
+            number = self.ledger.value_of(tensor)
         return number
 
     def _value(self, tensor):
@@ -105,7 +107,7 @@ class Reading:
             number = self._found(tensor)
             if number is None:
                 reference, place = self.born.get(id(tensor), (None, None))
-                return self._new(tensor, self.ledger.place(place) if reference is not None and reference() is tensor else -1, 0)
+                return self._new(tensor, self.ledger.place(*place) if reference is not None and reference() is tensor else -1, 0)
             self.known[id(tensor)] = number
         return number
 
@@ -116,15 +118,16 @@ class Reading:
     # ---- operators
 
     def _op(self, event):
-        call = self.first_call + len(self.called) // 8
+        call = self.call
         if call >= MAX_CALLS:
             self.skipped += 1
             return
         _, op, args, result, node, place, in_place, grad_mode = event
+        ledger, known = self.ledger, self.known
         signature = self._signature(op, args, node, in_place)
-        place = self.ledger.place(node.place if place is None else place)
-        results = (result,) if isinstance(result, Tensor) else [t for t in result if isinstance(t, Tensor)] if isinstance(result, (tuple, list)) else ()
+        place = ledger.place(*(place or (None, None))) if node is None or place is not None else ledger.place(node.code, node.offset)
         edges = -1 if node is None else self._edges(signature, op, args, node)
+        results = (result,) if isinstance(result, Tensor) else [t for t in result if isinstance(t, Tensor)]
         if in_place or signature.lists:
             before = self._value(result) if in_place else None
             inputs = self._inputs(args, before)
@@ -132,10 +135,10 @@ class Reading:
             if base is not None:  # a change through a view: the base comes out changed too, and gradients go back to what it was
                 inputs.append(self._value(base))
                 results = (base, *results)
-                if edges >= 0 and (through := self.ledger.edges.things[edges]):
-                    edges = self.ledger.edges.of((None, *through[1:], through[0]))
+                if edges >= 0 and (through := ledger.edges.things[edges]):
+                    edges = ledger.edges.of((None, *through[1:], through[0]))
         else:
-            known, inputs = self.known, []
+            inputs = []
             for i in signature.tensors:
                 value = known.get(id(args[i]))
                 inputs.append(self._value(args[i]) if value is None else value)
@@ -147,16 +150,17 @@ class Reading:
                 cut = _CUT_NUMBERS["inference_mode" if t.is_inference() else why_cut(signature.name, t, grad_mode)]
             self.outputs.append(self._new(t, place, cut))
             is_view = t._base is not None
-        self.inputs += inputs
-        self.taken += len(inputs)
-        self.made += len(results)
         if node is not None:
             self.nodes += (node.sequence, call)
-        self.called += (
-            signature.what, self._params(signature, op, args), edges, self.open[-1] if self.open else -1, place,
-            grad_mode | in_place << 1 | is_view << 2, self.taken, self.made,
-        )  # fmt: skip
+        self.inputs += inputs
+        self._call(signature.what, self._params(signature, op, args), edges, place, grad_mode | in_place << 1 | is_view << 2, len(inputs), len(results))
         self.last_error = None
+
+    def _call(self, what, params, edges, place, how, taken, made):
+        self.call += 1
+        self.taken += taken
+        self.made += made
+        self.called += (what, params, edges, self.open[-1] if self.open else -1, place, how, self.taken, self.made)
 
     def _signature(self, op, args, node, in_place):
         if not isinstance(op, (Op, str)):  # a call of a custom Function: no two are the same
@@ -181,7 +185,7 @@ class Reading:
         plain = signature.plain
         if plain is None:
             return self.ledger.params.of(params_of(op, args))
-        key = tuple([args[i] for i in plain])
+        key = tuple([args[i] for i in plain]) or None
         if not signature.plain_exactly:
             key = repr(key)  # 0.0 equals -0.0, but does not read like it
         number = signature.params.get(key)
@@ -203,27 +207,23 @@ class Reading:
         _, op, args, error, place = event
         if error == self.last_error:
             return  # the operator inside a composite has told already
-        call = self.first_call + len(self.called) // 8
-        if call >= MAX_CALLS:
+        if self.call >= MAX_CALLS:
             self.skipped += 1
             return
         ledger, inputs = self.ledger, self._inputs(args, None)
         self.inputs += inputs
-        self.taken += len(inputs)
-        self.called += (
-            ledger.whats.of((name_of(op), None, ())), ledger.params.of(params_of(op, args)), -1, self.open[-1] if self.open else -1,
-            ledger.place(place), table.GRAD_MODE, self.taken, self.made,
-        )  # fmt: skip
-        self.last_error = ledger.errors[call] = error
+        self.last_error = ledger.errors[self.call] = error
+        what, params = ledger.whats.of((name_of(op), None, ())), ledger.params.of(params_of(op, args))
+        self._call(what, params, -1, ledger.place(*(place or (None, None))), table.GRAD_MODE, len(inputs), 0)
 
     def _enter(self, event):
         _, kind, name, place = event
-        if self.first_call + len(self.called) // 8 >= MAX_CALLS:
+        if self.call >= MAX_CALLS:
             self.open.append(-1)  # nothing will stand in it
             return
         ledger = self.ledger
         number = ledger.scoped.length + len(self.scoped) // 4
-        self.scoped += (ledger.texts.of(kind), ledger.texts.of(name), self.open[-1] if self.open else -1, ledger.place(place))
+        self.scoped += (ledger.texts.of(kind), ledger.texts.of(name), self.open[-1] if self.open else -1, ledger.place(*(place or (None, None))))
         self.open.append(number)
 
     def _exit(self, event):
@@ -263,22 +263,25 @@ class Reading:
 
     def _node(self, event):
         _, node, grads_in, grads_out = event
-        grads = self.grads
+        grads, slots = self.grads, self.slots
         for g in grads_in if type(grads_in) is list else (grads_in,):
-            grads.append(-1 if g is None else self._slot(g))
+            grads.append(-1 if g is None else slots[id(g)] if id(g) in slots else self._slot(g))
         came = self.flowed + len(grads)
         for g in grads_out:
-            grads.append(-1 if g is None else self._slot(g))
-        self._step(type(node).__name__, -1, node.sequence, came)
+            grads.append(-1 if g is None else slots[id(g)] if id(g) in slots else self._slot(g))
+        name = self.node_names.get(type(node))
+        if name is None:
+            name = self.node_names[type(node)] = self.ledger.texts.of(type(node).__name__)
+        self._step(name, -1, node.sequence, came)
 
     def _leaf(self, event):
         _, leaf, grad = event
         value = self._value(leaf)  # it stays with a value that an update in place will have replaced
         self.grads.append(self._slot(grad))
-        self._step("AccumulateGrad", value, -1, self.flowed + len(self.grads))
+        self._step(self.ledger.texts.of("AccumulateGrad"), value, -1, self.flowed + len(self.grads))
 
     def _step(self, node, value, sequence, came):
-        self.stepped += (max(self.backwards, 0), self.order, self.ledger.texts.of(node), value, -1, came, self.flowed + len(self.grads))
+        self.stepped += (self.backwards if self.backwards > 0 else 0, self.order, node, value, -1, came, self.flowed + len(self.grads))
         self.sequences.append(sequence)
         self.order += 1
 
@@ -313,13 +316,10 @@ class Reading:
         ledger.roots.add(self.roots)
         ledger.nodes.add(self.nodes)
         self._write_steps(base)
-        for number in self.forgotten:
-            ledger.known.pop(number, None)
-        ledger.known.update(self.known)
-        ledger.living.update(zip(itertools.count(self.first), map(weakref.ref, self.tensors)))
         return ledger.mark(
-            open=tuple(self.open), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps
-        )
+            open=tuple(self.open), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps,
+            first=self.first, references=[*map(weakref.ref, self.tensors)], forgotten=self.forgotten,
+        )  # fmt: skip
 
     def _write_steps(self, base):
         ledger = self.ledger

@@ -22,7 +22,7 @@ FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched 
 
 def finish(ledger, mark, namespace, source, cell) -> Graph:
     """Make the record of all that the ledger holds; see `Recorder.graph`."""
-    ledger.sweep(always=True)
+    ledger.sweep()
     ledger.trim()
     sources = Sources(cell)
     state, late = ledger.state.rows.copy(), Summaries()

@@ -23,6 +23,9 @@ class Mark(NamedTuple):
     order: int = 0  # of the next step in its pass
     skipped: int = 0  # calls
     skipped_steps: int = 0
+    first: int = 0  # number of the first value since the mark before
+    references: list = []  # to the tensors of these values, until they are settled
+    forgotten: frozenset | set = frozenset()  # ids of tensors that count as unknown
 
 
 class Ledger:
@@ -56,22 +59,22 @@ class Ledger:
         for grown, length in zip(self._growing(), mark.lengths):
             grown.length = length
         self.summaries.cut_back(mark.summaries)
+        self.settle(mark)
 
     def trim(self) -> None:
         """Give back the room that nothing fills."""
         for part in (*self._growing(), self.summaries):
             part.trim()
 
-    def place(self, where) -> int:
-        """The number of a place (code, instruction offset); -1 for none. By the code's identity: to hash it takes as long as it is."""
-        if where is None or where[0] is None:
-            return -1
-        key = (id(where[0]), where[1])
-        number = self._place_numbers.get(key)
+    def place(self, code, offset) -> int:
+        """The number of a place; -1 where there is no code. By the code's identity: to hash it takes as long as it is."""
+        number = self._place_numbers.get((id(code), offset))
         if number is None:
+            if code is None:
+                return -1
             number = len(self.places)
-            self.places.append(where)  # which keeps the code, so that no other can have its id
-            self._place_numbers[key] = number
+            self.places.append((code, offset))  # which keeps the code, so that no other can have its id
+            self._place_numbers[id(code), offset] = number
         return number
 
     def calls_by_node(self):
@@ -91,17 +94,27 @@ class Ledger:
         at = np.searchsorted(sequences, wanted, side="right") - 1
         return np.where(sequences[at] == wanted, calls[at], -1)
 
-    def value_of(self, tensor, among=None) -> int | None:
-        """The newest value of a tensor, if it is one of the first `among`."""
+    def value_of(self, tensor) -> int | None:
+        """The newest value of a tensor."""
         number = self.known.get(id(tensor))
-        if number is None or among is not None and number >= among:
-            return None
         reference = self.living.get(number)
         return number if reference is not None and reference() is tensor else None
 
-    def sweep(self, always=False) -> None:
-        """Forget the tensors that are gone, whenever their number may have doubled."""
-        if always or len(self.living) > 2 * self._swept + 1_000:
-            self.living = living = {i: r for i, r in self.living.items() if r() is not None}
-            self.known = {key: i for key, i in self.known.items() if i in living}
-            self._swept = len(living)
+    def settle(self, mark: Mark) -> None:
+        """Take in those of the newest tensors that are still there; to do so twice is no harm."""
+        for key in mark.forgotten:
+            self.known.pop(key, None)
+        for number, reference in enumerate(mark.references, mark.first):
+            tensor = reference()
+            if tensor is not None:
+                self.living[number] = reference
+                self.known[id(tensor)] = number
+        mark.references.clear()
+        if len(self.living) > 2 * self._swept + 1_000:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Forget the tensors that are gone."""
+        self.living = living = {i: r for i, r in self.living.items() if r() is not None}
+        self.known = {key: i for key, i in self.known.items() if i in living}
+        self._swept = len(living)

@@ -14,7 +14,7 @@ import numpy as np
 from .records import Call, Place, Rows, Scope, Step, Summary, Value
 from .summaries import Summaries
 
-KEPT = 4_096  # records of one kind that are kept once they are made; of more, each is made anew
+KEPT = 20_000  # records of one kind that are kept once they are made; of more, each is made anew
 BLOCK = 512  # rows that are read together
 
 FORM, MADE_AT = range(2)  # of a value, what never changes
