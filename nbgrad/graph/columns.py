@@ -1,25 +1,26 @@
 """A graph's structure as arrays of integers, for what must look at a hundred thousand operators at once.
 
-Calls and values are counted in the order of the record. `columns_of` makes the arrays once for each graph; everything that is drawn in the end
-is looked up in the records themselves.
+Calls and values are counted in the order of the record. `columns_of` makes the arrays once for each graph, or takes those in which a recorder keeps it;
+everything that is drawn in the end is looked up in the records themselves.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .records import Graph, Identity
+from .records import Graph, Identity, Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """`n` calls and `m` values; -1 stands for none."""
 
-    calls: dict[str, int]  # id -> number
-    values: dict[str, int]
+    calls: Mapping[str, int]  # id -> number
+    values: Mapping[str, int]
     op: np.ndarray  # (n,) which operator: equal numbers for equal names
     place: np.ndarray  # (n,) which place: equal numbers for equal places
     scope: np.ndarray  # (n,) number of the innermost scope
@@ -50,6 +51,10 @@ def columns_of(graph: Graph) -> Columns:
 @functools.lru_cache(maxsize=8)
 def _columns(key):
     graph = key.graph
+    parts = graph.values, graph.calls, graph.steps, graph.scopes
+    table = getattr(graph.calls, "table", None)
+    if table is not None and all(part is whole for part, whole in zip(parts, (table.values, table.calls, table.steps, table.scopes))):
+        return _of_table(table)
     calls = {c.id: i for i, c in enumerate(graph.calls)}
     values = {v.id: i for i, v in enumerate(graph.values)}
     scopes = {s.id: i for i, s in enumerate(graph.scopes)}
@@ -60,6 +65,7 @@ def _columns(key):
     output_calls, outputs = _pairs(made)
     producer = np.full(len(values), -1, np.int64)
     producer[outputs] = output_calls
+    parents = [None if s.parent is None else scopes[s.parent] for s in graph.scopes]
     return Columns(
         calls, values,
         _integers([ops.setdefault(c.op, len(ops)) for c in graph.calls]),
@@ -74,8 +80,32 @@ def _columns(key):
         _integers([-1 if s.call is None else calls[s.call] for s in graph.steps]),
         _integers([-1 if s.value is None else values[s.value] for s in graph.steps]),
         _integers([s.backward for s in graph.steps]),
-        _paths(graph, scopes),
+        _paths(parents),
     )  # fmt: skip
+
+
+def _of_table(table):
+    parents = [None if p < 0 else p for p in table.scope_parent.tolist()]
+    return Columns(
+        _Numbers(table.calls), _Numbers(table.values), table.op, table.place, table.scope, *table.inputs_of, *table.outputs_of, table.producer,
+        table.named, table.requires_grad, table.requires_grad & table.is_leaf, table.step_call, table.step_value, table.step_pass, _paths(parents),
+    )  # fmt: skip
+
+
+class _Numbers(Mapping):
+    """Id -> number, of records whose ids tell their numbers."""
+
+    def __init__(self, rows: Rows):
+        self._rows = rows
+
+    def __getitem__(self, id):
+        return self._rows.number(id)
+
+    def __iter__(self):
+        return (record.id for record in self._rows)
+
+    def __len__(self):
+        return len(self._rows)
 
 
 def _integers(plain):
@@ -87,20 +117,18 @@ def _pairs(pairs):
     return np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
 
 
-def _paths(graph, numbers):
+def _paths(parents):
     paths = []
-    for i, scope in enumerate(graph.scopes):
-        parent = None if scope.parent is None else numbers[scope.parent]
-        around = () if parent is None else paths[parent] if parent < i else _climb(graph, numbers, parent)
+    for i, parent in enumerate(parents):
+        around = () if parent is None else paths[parent] if parent < i else _climb(parents, parent)
         paths.append((*around, i))
     return paths
 
 
-def _climb(graph, numbers, scope):
+def _climb(parents, scope):
     """The path to a scope that stands later in the record than what it encloses, as a stranger's record may have it."""
     path = []
     while scope is not None and scope not in path:
         path.append(scope)
-        parent = graph.scopes[scope].parent
-        scope = None if parent is None else numbers[parent]
+        scope = parents[scope]
     return tuple(reversed(path))

@@ -32,7 +32,7 @@ KIND, NAME, PARENT, OPENED_AT = range(4)  # of a scope
 class Table:
     """The columns of one record: `m` values, `n` calls. Nothing here is ever changed.
 
-    Properties give what readers need at once: `op`, `place`, `scope`, `step_call`, `requires_grad`, `is_leaf`, `named`, and pairs `inputs_of`, `outputs_of`.
+    `columns.py` reads the properties, each an array for all calls, values, steps or scopes at once.
     """
 
     fixed: np.ndarray  # (m, 2) of each value: number of its form (shape and dtype), of the place where it was made
@@ -124,6 +124,21 @@ class Table:
     def step_call(self) -> np.ndarray:
         """(steps,) the call of each step."""
         return self.stepped[:, CALL]
+
+    @property
+    def step_value(self) -> np.ndarray:
+        """(steps,) the leaf that each step filled."""
+        return self.stepped[:, VALUE]
+
+    @property
+    def step_pass(self) -> np.ndarray:
+        """(steps,) the backward pass of each step."""
+        return self.stepped[:, PASS]
+
+    @property
+    def scope_parent(self) -> np.ndarray:
+        """(scopes,) the scope around each scope."""
+        return self.scoped[:, PARENT]
 
     @functools.cached_property
     def _op_numbers(self):
