@@ -17,8 +17,8 @@ from .ledger import Ledger, Mark
 from .operators import edges_of_inputs, formulas_of, name_of, params_of, why_cut
 from .table import CALL, CUT, CUTS, DATA, EDGES, GRAD, OUTPUTS, VERSION
 
-MAX_CALLS = 100_000  # recorded; what comes after is counted in a note
-MAX_STEPS = 200_000
+MAX_CALLS = 300_000  # recorded; what comes after is counted in a note
+MAX_STEPS = 600_000
 SMALL = 1 << 16  # bytes of an array that is summarized as it was; a larger one is looked at in the end, if it is still there
 MAX_PARAMS = 4_096  # of one signature, that are remembered
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .drain import MAX_CALLS, MAX_STEPS
 from .grown import Numbers
 from .records import Graph, Summary
 from .source import Sources, names_of, ours
@@ -29,8 +28,7 @@ def finish(ledger, mark, namespace, source, cell) -> Graph:
     called, inputs, outputs = ledger.called.rows, ledger.inputs.rows[:, 0], ledger.outputs.rows[:, 0]
     producer = np.full(len(state), -1, np.int32)
     producer[outputs] = np.repeat(np.arange(len(called), dtype=np.int32), np.diff(called[:, OUTPUTS], prepend=0))
-    texts = Numbers()
-    texts.things, texts._numbers = [*ledger.texts.things], {**ledger.texts._numbers}
+    texts = ledger.texts.copy()
     names = _names(ledger, namespace, sources, texts, producer)
     _look(ledger, state, names, late)
     learns = (state[:, FLAGS] & (REQUIRES_GRAD | IS_LEAF)) == (REQUIRES_GRAD | IS_LEAF)
@@ -43,15 +41,16 @@ def finish(ledger, mark, namespace, source, cell) -> Graph:
         ledger.summaries, late, [(tuple(shape), dtype.name) for shape, dtype in ledger.forms.things], texts.things, ledger.whats.things,
         ledger.params.things, ledger.edges.things, [sources.place(where) for where in ledger.places], ledger.errors,
     )  # fmt: skip
-    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), source, _notes(mark))
+    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), source, _notes(ledger, mark))
 
 
-def _notes(mark):
+def _notes(ledger, mark):
+    calls, steps = ledger.called.length, ledger.stepped.length
     notes = []
     if mark.skipped:
-        notes.append(f"{mark.skipped:,} more operators ran after the first {MAX_CALLS:,} and are not shown")
+        notes.append(f"{mark.skipped:,} more operators ran after the first {calls:,} and are not shown")
     if mark.skipped_steps:
-        notes.append(f"{mark.skipped_steps:,} more steps backward ran after the first {MAX_STEPS:,} and are not shown")
+        notes.append(f"{mark.skipped_steps:,} more steps of backward ran after the first {steps:,} and are not shown")
     return tuple(notes)
 
 
@@ -59,9 +58,10 @@ def _names(ledger, namespace, sources, texts, producer):
     """The number of each value's name: that of the variable that holds its tensor, else of the one it was assigned to."""
     assigned = np.array([texts.of(sources.assigned_to(where)) for where in ledger.places] + [-1], np.int32)
     names = assigned[ledger.fixed.rows[:, MADE_AT]]
-    ends = ledger.called.rows[:, OUTPUTS]
-    first = ledger.outputs.rows[np.minimum(np.concatenate(([0], ends[:-1]))[producer], max(ledger.outputs.length - 1, 0)), 0] if len(ends) else producer
-    names[(producer >= 0) & ~(_outermost(ledger)[producer] & (first == np.arange(len(names))) if len(ends) else True)] = -1
+    first = _first_outputs(ledger)
+    bears = producer < 0
+    bears[first[_outermost(ledger, first) & (first >= 0)]] = True
+    names[~bears] = -1
     if namespace:
         alive = {id(t): t for t in (r() for r in ledger.living.values()) if t is not None}
         found = names_of(alive, namespace)
@@ -72,15 +72,20 @@ def _names(ledger, namespace, sources, texts, producer):
     return names
 
 
-def _outermost(ledger):
+def _first_outputs(ledger):
+    """(n,) the first output of each call, -1 where it has none."""
+    ends = ledger.called.rows[:, OUTPUTS]
+    begins = ends - np.diff(ends, prepend=0)
+    return np.where(begins < ends, np.append(ledger.outputs.rows[:, 0], -1)[begins], -1)
+
+
+def _outermost(ledger, first):
     """(n,) whether a call's result is what its composite gave back, so that the name it is assigned to is its name."""
-    called, inputs, outputs = ledger.called.rows, ledger.inputs.rows[:, 0], ledger.outputs.rows[:, 0]
+    called, inputs = ledger.called.rows, ledger.inputs.rows[:, 0]
     result = np.ones(len(called), bool)
     this, after = called[:-1], called[1:]
-    begins = np.concatenate(([0], called[:-1, OUTPUTS]))
-    first = np.append(outputs, -1)[begins]  # of a call without outputs it is that of another, and nobody asks
-    taken = np.zeros(len(called), bool)
     taker = np.repeat(np.arange(len(called)), np.diff(called[:, INPUTS], prepend=0))
+    taken = np.zeros(len(called), bool)  # by the next call
     taken[taker[(taker > 0) & (inputs == first[taker - 1])] - 1] = True
     ops = Numbers()
     op = np.array([ops.of(op) for op, _, _ in ledger.whats.things], np.int32)

@@ -55,3 +55,9 @@ class Numbers:
             self.things.append(thing)
             self._numbers[thing] = number
         return number
+
+    def copy(self) -> Numbers:
+        """The same numbers, to which more can be added without changing these."""
+        copy = Numbers()
+        copy.things, copy._numbers = [*self.things], {**self._numbers}
+        return copy

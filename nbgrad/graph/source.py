@@ -25,21 +25,6 @@ MAX_CONTAINERS = 10_000  # of all variables together
 MAX_LOOKED_AT, MAX_LOOKED_AT_IN_ALL = 20_000, 200_000  # items of one variable, and of all
 
 
-@functools.lru_cache(maxsize=512)
-def _positions(code):
-    return list(code.co_positions())
-
-
-@functools.lru_cache(maxsize=20_000)
-def _span(code, offset):
-    """Line, end line, byte column, end byte column of an instruction."""
-    positions = _positions(code)
-    line, end_line, column, end_column = positions[offset // 2] if offset // 2 < len(positions) else (None,) * 4
-    if line is None:
-        line = line_of(code, offset)
-    return line, end_line or line, column or 0, end_column or 0
-
-
 def _column(text, byte_column):
     """Columns come as UTF-8 byte offsets; people count characters."""
     return len(text.encode()[:byte_column].decode(errors="ignore")) if not text.isascii() else byte_column
@@ -57,21 +42,22 @@ class Sources:
         self._cell = cell
         self._places = {}
         self._assignments = {}
+        self._positions = {}  # id(code) -> code, of each instruction what is known of its place; to hash a code takes as long as it is
 
     def place(self, where) -> Place | None:
         """The place of an instruction, None where it is unknown or none of the user's."""
         if where is None or where[0] is None or ours(where):
             return None
-        found = self._places.get(where)
+        code, offset = where
+        found = self._places.get((id(code), offset))
         if found is None:
-            code, offset = where
-            line, end_line, column, end_column = _span(code, offset)
+            line, end_line, column, end_column = self._span(code, offset)
             text = linecache.getline(code.co_filename, line).rstrip("\n")
             last = text if end_line == line else linecache.getline(code.co_filename, end_line).rstrip("\n")
             function = getattr(code, "co_qualname", code.co_name)
             if function.startswith("<cell line"):  # IPython compiles top-level cells under such a name
                 function = "<module>"
-            found = self._places[where] = Place(
+            found = self._places[id(code), offset] = Place(
                 self._label(code.co_filename), line, end_line, _column(text, column), _column(last, end_column), function, text.strip()
             )
         return found
@@ -89,7 +75,18 @@ class Sources:
         table = self._assignments.get(code.co_filename)
         if table is None:
             table = self._assignments[code.co_filename] = _assignments("".join(linecache.getlines(code.co_filename)))
-        return table.get(_span(code, offset))
+        return table.get(self._span(code, offset))
+
+    def _span(self, code, offset):
+        """Line, end line, byte column, end byte column of an instruction."""
+        known = self._positions.get(id(code))
+        if known is None:
+            known = self._positions[id(code)] = code, list(code.co_positions())
+        positions = known[1]
+        line, end_line, column, end_column = positions[offset // 2] if offset // 2 < len(positions) else (None,) * 4
+        if line is None:
+            line = line_of(code, offset)
+        return line, end_line or line, column or 0, end_column or 0
 
 
 @functools.lru_cache(maxsize=64)
