@@ -91,18 +91,18 @@ class Recorder(Observer):
 
     def _drain(self):
         """Read the events into the ledger and put a new mark in their place, in one step that no interrupt can divide."""
-        tape, ledger = self._tape, self._ledger
-        count = len(tape)
-        if count == 1 or self._reading:  # a finalizer that runs meanwhile may compute
+        if self._reading:  # a finalizer that runs meanwhile computes
             return
         self._reading = True
         try:
-            mark = tape[0][1]
+            tape, ledger = self._tape, self._ledger
+            count, mark = len(tape), tape[0][1]
             ledger.restore(mark)
-            mark = Reading(ledger, mark, self._born).run(itertools.islice(tape, 1, count))
-            tape[:count] = [(MARK, mark)]
-            self._bytes = 0
-            ledger.settle(mark)
+            if count > 1:
+                mark = Reading(ledger, mark, self._born).run(itertools.islice(tape, 1, count))
+                tape[:count] = [(MARK, mark)]
+                self._bytes = 0
+                ledger.settle(mark)
         finally:
             self._reading = False
 

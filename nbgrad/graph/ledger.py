@@ -45,6 +45,7 @@ class Ledger:
         self.known = {}  # id(tensor) -> its newest value
         self.living = {}  # value -> weak reference to its tensor, of values whose tensor may still be there
         self._swept = 0  # how many were there when the dead were last taken out
+        self._settled = None  # the mark whose tensors are among them
         self.signatures = {}  # what is known of calls that look alike, see `drain.py`
 
     def _growing(self):
@@ -101,7 +102,9 @@ class Ledger:
         return number if reference is not None and reference() is tensor else None
 
     def settle(self, mark: Mark) -> None:
-        """Take in those of the newest tensors that are still there; to do so twice is no harm."""
+        """Take in those of the newest tensors that are still there. What an interrupt leaves undone is done again."""
+        if self._settled is mark:
+            return
         for key in mark.forgotten:
             self.known.pop(key, None)
         for number, reference in enumerate(mark.references, mark.first):
@@ -109,6 +112,7 @@ class Ledger:
             if tensor is not None:
                 self.living[number] = reference
                 self.known[id(tensor)] = number
+        self._settled = mark
         mark.references.clear()
         if len(self.living) > 2 * self._swept + 1_000:
             self.sweep()
