@@ -157,6 +157,7 @@ class Nodes:
 
     def __init__(self, ledger):
         self._sequences, self._calls = ledger.calls_by_node()
+        self.newest = int(self._sequences[-1]) if len(self._sequences) else -1  # the highest sequence number among them
         self._ends, self._outputs = ledger.called.rows[:, OUTPUTS], ledger.outputs.rows[:, 0]
 
     def get(self, node):

@@ -123,7 +123,10 @@ def check_save(path: str) -> None:
 
 
 def _has(graph, name):
-    return graph.named(name) is not None or any(v.id == name for v in graph.values)
+    try:
+        return graph.named(name) is not None or graph.value(name) is not None
+    except KeyError:
+        return False
 
 
 def _names(graph):
