@@ -33,7 +33,7 @@ def test_a_training_loop_shows_its_first_and_last_loss_not_all():
     drawn = to_picture(train(50).graph)
     assert [n.lines[0][0].text for n in drawn.nodes if n.kind == "root"] == ["loss"] * 2
     assert len(drawn.nodes) < 60
-    assert to_text(train(50).graph).startswith("graph of loss, loss, loss, loss and 46 more: ")
+    assert to_text(train(50).graph).startswith("graph of loss, loss: ")
 
 
 def test_an_update_in_place_sends_no_gradient_and_keeps_the_versions_apart():

@@ -15,6 +15,7 @@ from .records import Call, Graph
 from .transform import MAX_GROUP_LEAVES
 
 MAX_STEPS = 8  # of one call that is shown: it may have run in many backward passes
+MAX_UNUSED = 8  # results of one group that nobody took; of more, such as the losses of a training loop, the last
 MAX_ROOTS = 12  # above, only the last root and those whose operators are shown; a training loop has one in each step
 
 
@@ -94,10 +95,15 @@ class _Assembly:
         taken = np.bincount(columns.inputs, minlength=len(leaves)) > 0
         first_of_call = np.concatenate(([True], columns.output_calls[1:] != columns.output_calls[:-1]))[: len(columns.output_calls)]
         last_call = np.array([u.last for u in self.units] + [-1])[self.owner[columns.output_calls]]
-        shown = leaves[columns.outputs] | ~taken[columns.outputs] & (columns.named[columns.outputs] | first_of_call & (columns.output_calls == last_call))
+        crosses = leaves[columns.outputs]
+        unused = ~crosses & ~taken[columns.outputs] & (columns.named[columns.outputs] | first_of_call & (columns.output_calls == last_call))
         outputs = {n: [] for n in inputs}
         giver = self.owner[columns.output_calls]
-        goes_out = np.flatnonzero(shown & several[giver])
+        unused &= several[giver]
+        units, counts = np.unique(giver[unused], return_counts=True)
+        for n in units[counts > MAX_UNUSED].tolist():
+            unused[np.flatnonzero(unused & (giver == n))[:-MAX_UNUSED]] = False
+        goes_out = np.flatnonzero((crosses | unused) & several[giver])
         for n, value in zip(giver[goes_out].tolist(), columns.outputs[goes_out].tolist()):
             outputs[n].append(ids[value].id)
         return inputs, {n: list(dict.fromkeys(given)) for n, given in outputs.items()}
@@ -142,7 +148,7 @@ class _Assembly:
         if not len(whole.steps):
             return ()
         owner = np.where(columns.step_call >= 0, self.owner[columns.step_call], -2)
-        kept = self.leaf_steps(values)
+        kept = self.leaf_steps({columns.values[id] for id in values})
         order = np.argsort(owner, kind="stable")
         bounds = np.searchsorted(owner[order], np.arange(len(self.units) + 1))
         for n, unit in enumerate(self.units):
@@ -151,13 +157,13 @@ class _Assembly:
                 kept += self.unit_steps(n, unit, graph.calls[n], own)
         return tuple(step for _, step in sorted(kept, key=lambda pair: pair[0]))
 
-    def leaf_steps(self, values):
+    def leaf_steps(self, shown):
         """The steps that filled leaves which are shown; of each leaf the first few."""
         whole, columns, out, counts = self.whole, self.columns, [], {}
         for i in np.flatnonzero(columns.step_call < 0).tolist():
             value = int(columns.step_value[i])
             counts[value] = counts.get(value, 0) + 1
-            if counts[value] <= MAX_STEPS and (value < 0 or whole.values[value].id in values):
+            if counts[value] <= MAX_STEPS and (value < 0 or value in shown):
                 out.append((i, whole.steps[i]))
         return out
 
