@@ -117,8 +117,9 @@ class LiveTensors:
 
     def pass_ended(self) -> None:
         """Let the histories have what the backward pass has left."""
-        self._rings.passes = _WATCH.passes - self._before - 1  # it counts this one itself
-        self._rings.pass_ended(self._followed)
+        if self._views:
+            self._rings.passes = _WATCH.passes - self._before - 1  # it counts this one itself
+            self._rings.pass_ended(self._followed)
 
     def _followed(self):
         """The tensors whose histories are kept: those that have or will have a `.grad`."""
