@@ -11,7 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: one th
 
 import numpy as np  # noqa: E402
 
-from . import notebook, startup  # noqa: E402
+from . import notebook, startup, training  # noqa: E402
 from .peers import installed, versions  # noqa: E402
 from .timing import interleaved, ratio, said, table  # noqa: E402
 from .workloads import all_workloads  # noqa: E402
@@ -42,6 +42,13 @@ def main(words):
             recorded, plain = times[f"{part}, %%autograd"], times[f"{part}, plain"]
             print(f"  {part:<8}plain {said(statistics.median(plain)):>9}   recorded {said(statistics.median(recorded)):>9}"
                   f"   {ratio(recorded, plain):.2f} times the plain one")  # fmt: skip
+        print()
+    if wanted("training loop"):
+        print("training loop in a kernel: a step alone, and beside live views or watched (the least of several runs)")
+        for name, times in training.costs().items():
+            alone = min(times["alone"])
+            for kind, each in times.items():
+                print(f"  {name:<26}{kind:<22}{said(min(each)):>10}{min(each) / alone:>8.3f} times the loop alone")
         print()
     if wanted("picture"):
         print("first picture: from the start of the cell to the picture below it")

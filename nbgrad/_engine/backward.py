@@ -119,26 +119,26 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
     mode = state.mode
     observer = mode.observer
     on_tensors = create_graph or any(layer.transforms for layer in observe.layers_of(observer))
-    if observer is not None or observe.watchers:
-        tensors = [t for t in tensors if isinstance(t, Tensor)]
-        observer = observe.for_backward(observer, tensors)
-    before, outer, errors_before, token = mode.grad, mode.running, error_state(), None
+    before, outer, errors_before, token, hearing = mode.grad, mode.running, error_state(), None, None
     try:
         mode.grad = bool(create_graph) and mode.inference is None
         token = quiet_numpy()
-        if observer is not None:
-            observer.backward_start(tensors)
         kind = _WatchedPass if anomaly.enabled else _Pass
-        mode.running = kind(roots, reachable, keep, on_tensors, observer, accumulate)
-        found = mode.running.run()
+        mode.running = this = kind(roots, reachable, keep, on_tensors, accumulate)
+        if observer is not None or observe.watchers:
+            hearing = observe.for_backward(observer, tensors, this.nodes, this.waiting)
+            if hearing is not None:
+                hearing.backward_start([t for t in tensors if isinstance(t, Tensor)])
+                this.observer = hearing if hearing.hears_nodes else None
+        found = this.run()
     finally:
         mode.grad, mode.running = before, outer
         if token is not None:
             restore_numpy(token)
         else:  # an interrupt came before the token was in our hands
             put_error_state(errors_before)
-        if observer is not None:
-            observer.backward_end()
+        if hearing is not None:
+            hearing.backward_end()
     return None if wanted is None else [found.get(edge) for edge in wanted]
 
 
@@ -187,10 +187,11 @@ def _towards(nodes, ends, accumulate):
 class _Pass:
     """The state of one backward pass: gradients under way, by node."""
 
-    def __init__(self, roots, wanted, keep, on_tensors, observer, accumulate):
+    observer = None  # who hears of each node
+
+    def __init__(self, roots, wanted, keep, on_tensors, accumulate):
         self.roots, self.keep = roots, keep
-        self.on_tensors, self.observer = on_tensors, observer
-        self.accumulate = accumulate
+        self.on_tensors, self.accumulate = on_tensors, accumulate
         self.nodes, self.waiting = _discover(roots)
         self.buffers = {}  # node -> gradient of its output, or list of them where it has several
         self.owned = set()  # nodes whose buffer nobody else can hold

@@ -55,9 +55,12 @@ class Observer:
     def freed(self, node):
         """The node gave up what it had saved."""
 
-    def wants(self, roots) -> bool:
-        """For watchers: whether to hear of a backward pass from these tensors."""
-        return True
+    hears_nodes = True  # False for who wants to hear of the beginning and the end of a backward pass only; the pass then runs as if nobody watched
+
+    def wants(self, roots, nodes, accumulators) -> Observer | None:
+        """For watchers: who hears of a backward pass from these tensors (and `GradientEdge`s), or None. It is about to run these nodes (by falling sequence number) and to
+        bring gradients to the leaves of these accumulators."""
+        return self
 
 
 class Layer(Observer):
@@ -199,26 +202,28 @@ def observing(observer):
         take_observer(observer, before)
 
 
-# Observers that stay while other cells run, such as open views: each hears of the backward passes, on any thread, for which its `wants(roots)` is
-# true. Whoever adds itself removes itself.
+# Observers that stay while other cells run, such as open views: each is asked at each backward pass, on any thread, whether it `wants` to hear of it.
+# Whoever adds itself removes itself.
 watchers: list[Observer] = []
 
 
-def for_backward(observer, roots):
-    """Who hears of a backward pass from these tensors: one observer, or None."""
+def for_backward(observer, roots, nodes, accumulators):
+    """Who hears of a backward pass from these tensors: one observer, or None. Watchers hear last, when the thread's own observer knows already."""
     while isinstance(observer, Layer) and not observer.hears_backward:
         observer = observer.below
-    hearing = [w for w in tuple(watchers) if w.wants(roots)]
-    if observer is not None:
-        hearing.append(observer)
-    return None if not hearing else hearing[0] if len(hearing) == 1 else _Fanout(hearing)
+    for watcher in watchers[:]:
+        listener = watcher.wants(roots, nodes, accumulators)
+        if listener is not None:
+            observer = listener if observer is None else _Fanout(observer, listener)
+    return observer
 
 
 class _Fanout(Observer):
-    """Several observers of one backward pass."""
+    """Two observers of one backward pass; either may be such a pair."""
 
-    def __init__(self, observers):
+    def __init__(self, *observers):
         self._observers = observers
+        self.hears_nodes = any(o.hears_nodes for o in observers)
 
     def backward_start(self, roots):
         for o in self._observers:

@@ -27,8 +27,7 @@ from nbgrad.graph.html import explorer_script, explorer_style
 from nbgrad.graph.records import Graph, Summary
 
 from .answers import ANSWERS
-
-PUSH_INTERVAL = 0.05  # seconds; a thousand messages a second would make the server drop some for good
+from .pace import PUSH_INTERVAL
 
 
 class Source(Protocol):
@@ -91,6 +90,22 @@ class GraphView(anywidget.AnyWidget):
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
     key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)
+    watched = traitlets.List(
+        help="Of each parameter under `--watch`, in the order of the graph: {'id' (or None where the picture has no such value), 'name', 'group' "
+        "(the module it is in), 'shape', 'size', 'units' (of its layer, if that ends in an activation like relu), 'every' (one element in so many "
+        "is compared for its update)}."
+    ).tag(sync=True)
+    strips = traitlets.Dict(
+        help="What `--watch` has measured, at most 100 kB: 'steps' (int32, little endian) the steps; 'loss' (float32) one number a step; 'norm' and "
+        "'ratio' (float32, a row a parameter, a column a step) the decimal logarithms of the gradient's norm and of the norm of the update over "
+        "that of the parameter, where NaN stands for none, -inf for zero and inf for what is not finite; 'dead' per parameter the number of units "
+        "without any gradient lately or None; 'bad' {number of the parameter: {'where', 'what', 'step', 'after'}} where NaN or Inf was first seen."
+    ).tag(sync=True)
+    progress = traitlets.Dict(
+        help="How far the loop under `--watch` is: {'step', 'of' (or None), 'state': 'running', 'finished', 'stopped' or 'failed', 'why', 'line' of "
+        "the backward call in its source, 'measured' steps, 'every' (only each so many are measured), 'loss', 'seconds', 'notes'}; empty without."
+    ).tag(sync=True)
+    marks = traitlets.Dict(help="Value id -> {'kind': 'nan', 'vanishing' or 'exploding', 'text'}: badges in the picture.").tag(sync=True)
     requests = traitlets.Instance(Requests, help="The model that answers the page's questions.").tag(
         sync=True, **ipywidgets.widget_serialization
     )
@@ -125,7 +140,7 @@ class GraphView(anywidget.AnyWidget):
     def refresh(self) -> None:
         """Show what the tensors hold now.
 
-        Cheap to call often: it reads and pushes at most about twenty times a second, and the last state always arrives, at the latest
+        Cheap to call often: it reads and pushes at most ten times a second, and the last state always arrives, at the latest
         when the running cell ends.
         """
         wait = self._pushed_at + PUSH_INTERVAL - time.monotonic()
@@ -147,10 +162,11 @@ class GraphView(anywidget.AnyWidget):
             return
         self._pushed_at = time.monotonic()
         try:
-            state = self.source.state()
+            self._push(self.source.state())
         except Exception as fault:  # the reader's cell must not fail for the picture beside it
             self.status = f"not live any more: {type(fault).__name__}: {fault}"
-            return
+
+    def _push(self, state):
         live = dict(self.live)
         for id, now in state.items():
             fresh = {which: _plain(now.get(which)) for which in ("data", "grad")}
@@ -184,7 +200,18 @@ class GraphView(anywidget.AnyWidget):
         place of the bare picture.
         """
         view = self._repr_mimebundle_()  # before anything is displayed: where it fails, the caller shows the picture
+        self.show_static(text, page)
+        self._display(view)
+
+    def show_live(self) -> None:
+        """Display this view alone; `show_static` may follow later in the same cell."""
+        self._display(self._repr_mimebundle_())
+
+    def show_static(self, text: str = "", page: str | None = None) -> None:
+        """Display the static picture alone, hidden while this view lives in the same cell."""
         display(static_bundle(self._record, self.svg, self.key, text, page), raw=True)
+
+    def _display(self, view):
         bundle, metadata = view if isinstance(view, tuple) else (view, {})
         # without the widget's plain text: where there are no widgets the picture has said everything already
         display({k: v for k, v in bundle.items() if k != "text/plain"}, raw=True, metadata=metadata)

@@ -1,4 +1,4 @@
-"""What a recorded graph's tensors hold now: the source that an open view reads, and the watcher that keeps it in step with later cells.
+"""What a recorded graph's tensors hold now: the source that an open view reads, and the watchers that keep it in step with later cells.
 
 Holds tensors by weak reference only, so that an open view keeps nobody's memory; of small ones it keeps a copy, so that a tensor whose variable
 was assigned anew can still be looked into. Only reads; never runs a backward pass.
@@ -7,6 +7,7 @@ was assigned anew can still be looked into. Only reads; never runs a backward pa
 from __future__ import annotations
 
 import weakref
+from time import monotonic
 
 import numpy as np
 
@@ -15,20 +16,30 @@ from .._engine.batched import whole_batch
 from .._engine.observe import Observer
 from ..graph.capture import Recorder
 from ..graph.summary import summarize
+from .pace import PUSH_INTERVAL, Pace, Rate
 from .rings import Rings
 
 KEPT_ELEMENTS = 1 << 12  # of one array
 KEPT_BYTES = 1 << 22  # of all arrays of a record
+NOTED_BYTES = 1 << 26  # of gradients that flowed and wait to be summarized
+SHARE = 0.006  # of the time of a training loop that reading for open views may take
+HISTORY_SHARE = 0.004  # and looking for histories
+HISTORY_INTERVAL = 0.01  # seconds; every pass that takes longer can have its entry
+AT_ONCE = 2  # graphs whose views are brought up to date together; the others take turns
 PROBED = 64  # elements, of each array about
 
 
-class LiveTensors(Observer):
+class LiveTensors:
     """The tensors behind the values of a record, as long as they live."""
 
     def __init__(self, recorder: Recorder):
         self._tensors = recorder.tensors()
         self._nodes = recorder.nodes()
+        self.newest = max((node.sequence for node in self._nodes.keys()), default=-1)  # of the nodes of this record
         self._flowed = {}  # value id -> summary of a gradient that passed in a later backward
+        self._noted = {}  # value id -> such a gradient, not yet summarized
+        self._noted_bytes = 0
+        self._before = _WATCH.passes  # how many backward passes ran before this view
         self._cache = {}  # (value id, which) -> (weak reference to the tensor, what it held by its stamp, summary)
         self._last = {}  # (value id, which) -> copy of a small array, for when its tensor is gone
         self._room = KEPT_BYTES
@@ -36,10 +47,9 @@ class LiveTensors(Observer):
         self._rings = Rings()
 
     def attach(self, view) -> None:
-        """Refresh this view whenever a backward pass ends; watching stops when the last view is gone."""
+        """Let this view follow what later backward passes do; watching stops when the last view is gone."""
         self._views.add(view)
-        if self not in observe.watchers:
-            observe.watchers.append(self)
+        _WATCH.add(self)
 
     def refresh(self, at_once: bool = False) -> None:
         """Let the views show what the tensors hold now."""
@@ -51,8 +61,7 @@ class LiveTensors(Observer):
 
     def close(self) -> None:
         """Stop watching."""
-        if self in observe.watchers:
-            observe.watchers.remove(self)
+        _WATCH.discard(self)
 
     # ---- what the views read
 
@@ -68,6 +77,7 @@ class LiveTensors(Observer):
 
     def state(self):
         """Summaries of "data" and "grad" now, for every value that is still alive."""
+        self._settle()
         state = {}
         for id, reference in self._tensors.items():
             tensor = reference()
@@ -102,7 +112,14 @@ class LiveTensors(Observer):
 
     def history(self, value_id: str, which: str) -> dict | None:
         """How a value ("data") or its `.grad` ("grad") went on over the backward passes since the view opened; see `rings.py`."""
+        self._rings.passes = _WATCH.passes - self._before
         return self._rings.tell(value_id, which)
+
+    def pass_ended(self) -> None:
+        """Let the histories have what the backward pass has left."""
+        if self._views:
+            self._rings.passes = _WATCH.passes - self._before - 1  # it counts this one itself
+            self._rings.pass_ended(self._followed)
 
     def _followed(self):
         """The tensors whose histories are kept: those that have or will have a `.grad`."""
@@ -115,23 +132,23 @@ class LiveTensors(Observer):
 
     # ---- what it hears
 
-    def wants(self, roots) -> bool:
-        """Hear of every pass while a view is open: also one that starts elsewhere may fill a leaf of ours."""
-        return bool(self._views)
-
-    def node_done(self, node, grads_in, grads_out):
-        """Note the gradient of a value whose node ran."""
+    def note(self, node, grads_in) -> None:
+        """Remember the gradient of a value whose node ran."""
         found = self._nodes.get(node)
-        if found is not None:
-            several = type(grads_in) is list
-            for id, g in zip(found[1], grads_in if several else (grads_in,)):
-                if g is not None:
-                    self._flowed[id] = summarize(g if isinstance(g, np.ndarray | np.generic) else g._array)
+        if found is None:
+            return
+        for id, g in zip(found[1], grads_in if type(grads_in) is list else (grads_in,)):
+            if g is not None:
+                self._noted[id] = g = g if isinstance(g, np.ndarray | np.generic) else g._array
+                self._noted_bytes += g.nbytes
+        if self._noted_bytes > NOTED_BYTES:
+            self._settle()
 
-    def backward_end(self):
-        """Show what has changed."""
-        self._rings.pass_ended(self._followed)
-        self.refresh()
+    def _settle(self):
+        """Summarize what was noted, and let the arrays go."""
+        noted, self._noted, self._noted_bytes = self._noted, {}, 0
+        for id, g in noted.items():
+            self._flowed[id] = summarize(g)
 
 
 def _stamp(array, version):
@@ -139,3 +156,92 @@ def _stamp(array, version):
     step = max(1, array.size // PROBED)
     probe = array.reshape(-1)[::step] if array.flags.c_contiguous else array.flat[::step]
     return array.__array_interface__["data"][0], array.shape, array.strides, version, probe.tobytes()
+
+
+class _Ends(Observer):
+    """Brings open views up to date when a backward pass is over, of whatever graph: it may have filled a leaf of theirs."""
+
+    hears_nodes = False
+
+    def __init__(self):
+        self.sources = []
+        self.pace = Pace(SHARE, PUSH_INTERVAL)
+        self.histories = Pace(HISTORY_SHARE, HISTORY_INTERVAL)
+
+    def due(self):
+        """When there is something to do again."""
+        return min(self.pace.due, self.histories.due)
+
+    def backward_end(self):
+        """Go on with the histories, and show what has changed for one or two graphs, in turns; each if it is time."""
+        if monotonic() >= self.histories.due:
+            self.histories.begin()
+            for source in self.sources:
+                source.pass_ended()
+            self.histories.end()
+        if monotonic() < self.pace.due:
+            return
+        self.pace.begin()
+        turn, later = self.sources[:AT_ONCE], self.sources[AT_ONCE:]
+        self.sources = later + turn
+        for source in turn:
+            source.refresh(at_once=True)
+        self.pace.end()
+
+
+class _Nodes(Observer):
+    """Notes every gradient of a backward pass too."""
+
+    def __init__(self, ends):
+        self._ends = ends
+
+    def node_done(self, node, grads_in, grads_out):
+        """Let each graph note the gradient of its own."""
+        for source in self._ends.sources:
+            source.note(node, grads_in)
+
+    def backward_end(self):
+        """Show what has changed."""
+        self._ends.backward_end()
+
+
+class _Watch(Observer):
+    """Follows backward passes for all graphs with open views."""
+
+    def __init__(self):
+        self._ends = _Ends()
+        self._nodes = _Nodes(self._ends)
+        self.passes = 0
+        self._newest = -1  # sequence number among all recorded nodes
+        self._rate, self._left = Rate(), 0
+
+    def wants(self, roots, nodes, accumulators):
+        """Hear of every node where a recorded one may take part, else of the end if it is time."""
+        self.passes += 1
+        if nodes and nodes[-1].sequence <= self._newest:
+            return self._nodes
+        self._left -= 1
+        if self._left > 0:
+            return None
+        self._left = self._rate.until(self._ends.due())
+        return None if self._left else self._ends
+
+    def add(self, source):
+        """Follow the tensors of one more graph."""
+        if source not in self._ends.sources:
+            self._follow([*self._ends.sources, source])
+
+    def discard(self, source):
+        """Follow them no longer."""
+        self._follow([s for s in self._ends.sources if s is not source])
+
+    def _follow(self, sources):
+        self._ends.sources = sources
+        self._newest = max((s.newest for s in sources), default=-1)
+        if sources and self not in observe.watchers:
+            observe.watchers.append(self)
+        elif not sources and self in observe.watchers:
+            observe.watchers.remove(self)
+
+
+_WATCH = _Watch()

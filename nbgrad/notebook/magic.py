@@ -31,6 +31,8 @@ MAGIC = re.compile(r"%%autograd(?![\w.])(?P<options>.*)")
 @argument("--values", dest="values", action="store_true", default=True, help="write numbers on the nodes (the default)")
 @argument("--no-values", dest="values", action="store_false", help="names and shapes only")
 @argument("--level", choices=("story", "ops"), default="story", help="what was written (story) or every operator (ops)")
+@argument("--watch", nargs="?", type=int, const=0, metavar="STEPS", help="follow a training loop: the graph of its first step, then each parameter's "
+          "gradient norm, update, dead units and NaN while the loop runs; STEPS is its length, where the source does not tell")  # fmt: skip
 @argument("--save", action="append", default=[], metavar="FILE", help="also write the graph to FILE.svg, .dot, .html, .json or .txt")
 @argument("--name", metavar="NAME", help="keep the record in this variable")
 def autograd(line, cell=None):
@@ -70,6 +72,8 @@ def parse(line: str) -> Options:
     given = vars(parser.parse_args(words))
     if given["max_nodes"] < 1:
         raise UsageError("%%autograd: --max-nodes must be at least 1")
+    if given["watch"] is not None and (given["watch"] < 0 or given["watch"] == 0 and "0" in words):
+        raise UsageError("%%autograd: --watch takes the number of steps, at least 1, or nothing")
     if given["name"] is not None and not given["name"].isidentifier():
         raise UsageError(f"%%autograd: --name {given['name']!r} is not a variable's name")
     for path in given["save"]:
@@ -77,6 +81,7 @@ def parse(line: str) -> Options:
     return Options(
         backward=given["backward"], widget=not given["no_widget"], fold=given["fold"], max_nodes=given["max_nodes"],
         direction=given["direction"], values=given["values"], level=given["level"], save=tuple(given["save"]), name=given["name"],
+        watch=given["watch"] is not None, steps=given["watch"] or None,
     )  # fmt: skip
 
 
@@ -113,14 +118,14 @@ class MagicState:
                 self.close_views(self.cell)
         self.raw_cell = [*self.raw_cell[: self.depth], info.raw_cell or ""]
         if self.every_cell is not None and self.recording is None and not MAGIC.match(self.raw_cell[-1].lstrip()):
-            self.recording = Recording(self.every_cell, info.raw_cell or "", None, self.depth)
+            self.recording = Recording(self.every_cell, info.raw_cell or "", None, self.depth, self.shell.user_ns, self.remember)
 
     def post_run_cell(self, result):
         """Count the cell out; show the graph if this is the cell that was recorded, and bring open views up to date."""
         recording = self.recording
         if recording is not None and self.depth <= recording.depth:
             self.recording = None
-            recording.stop()
+            recording.end(result.error_before_exec or result.error_in_exec)
             if recording.cell is None:  # only now the cell has a file name; IPython keeps the newest last
                 recording.cell = next(reversed(getattr(self.shell.compile, "_filename_map", {})), None)
             if not (recording.options is self.every_cell and not recording.recorder.heard()):
@@ -154,12 +159,13 @@ class MagicState:
         """Begin recording; called by the transformed cell from its first line."""
         options = parse(line)
         if self.recording is not None:
-            self.recording.stop()
+            self.recording.end()
         frame = sys._getframe(1)
         while frame is not None and frame.f_globals is not self.shell.user_global_ns:
             frame = frame.f_back
         cell = None if frame is None else frame.f_code.co_filename
-        self.recording = Recording(options, MAGIC.sub("", self.raw_cell[-1], count=1), cell, self.depth)
+        source = MAGIC.sub("", self.raw_cell[-1], count=1)
+        self.recording = Recording(options, source, cell, self.depth, self.shell.user_ns, self.remember)
 
     def run_line(self, line):
         """`%autograd expression`, `on`, `off`, or nothing: say how it stands."""
@@ -172,7 +178,7 @@ class MagicState:
         if word == "off":
             self.every_cell = None
             if self.recording is not None and self.recording.depth >= self.depth:
-                self.recording.stop()
+                self.recording.end()
                 self.recording = None
             print("%autograd is off")
             return None
@@ -180,6 +186,8 @@ class MagicState:
             print("%autograd is " + ("on" if self.every_cell is not None else "off") + "; %%autograd? tells what it does")
             return None
         options, expression = _split_options(word)
+        if options.watch:
+            raise UsageError("%autograd: --watch follows the loop of a cell: write it behind %%autograd")
         try:
             tree = ast.parse(expression, mode="eval")
         except SyntaxError:
@@ -206,7 +214,7 @@ def _split_options(word):
         flag, _, rest = word.partition(" ")
         taken.append(flag)
         action = PARSER._option_string_actions.get(flag)
-        if action is not None and action.nargs != 0:
+        if action is not None and action.nargs != 0 and (action.nargs != "?" or rest.lstrip().partition(" ")[0].isdigit()):
             value, _, rest = rest.lstrip().partition(" ")
             taken.append(value)
         word = rest.lstrip()
@@ -276,7 +284,7 @@ def unload(shell) -> None:
     if _state is None:
         return
     if _state.recording is not None:
-        _state.recording.stop()
+        _state.recording.end()
     for cell in list(_state.views):
         _state.close_views(cell)
     with contextlib.suppress(ValueError):

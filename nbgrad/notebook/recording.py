@@ -17,6 +17,7 @@ from .._engine.observe import put_observer, take_observer
 from ..graph.capture import Recorder
 from ..graph.drawing import KINDS, Drawing
 from ..graph.records import Graph
+from .watch import Watch
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Options:
     level: str = "story"
     save: tuple[str, ...] = ()
     name: str | None = None
+    watch: bool = False
+    steps: int | None = None  # that a watched loop will run, where the reader says so
 
     def of_picture(self):
         """The options that the renderers take."""
@@ -42,20 +45,52 @@ class Options:
 
 
 class Recording:
-    """One cell being recorded."""
+    """One cell being recorded; with `--watch` up to the end of its first backward pass, and then watched."""
 
-    def __init__(self, options: Options, source: str, cell: str | None, depth: int = 0):
+    def __init__(self, options: Options, source: str, cell: str | None, depth: int = 0, namespace=None, remember=None):
         self.options, self.source, self.cell, self.depth = options, source, cell, depth
+        self._namespace, self._remember = namespace, remember
         self.recorder = Recorder()
+        self.drawing = self.view = self.watch = None
         self._before = put_observer(self.recorder)
+        if options.watch:
+            self.watch = Watch(self._first_pass_over, cell, options.steps)
+            self.watch.namespace = namespace
 
     def stop(self) -> None:
-        """Hear no more."""
+        """Hear no more operators."""
         take_observer(self.recorder, self._before)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """The cell is over."""
+        self.stop()
+        if self.watch is not None:
+            self.watch.finish(error)
 
     def graph(self, namespace) -> Graph:
         """The record, with the names of this namespace."""
         return self.recorder.graph(namespace, self.source, self.cell)
+
+    def draw(self, namespace) -> Drawing:
+        """The record as it is to be drawn; made once."""
+        if self.drawing is None:
+            options, graph = self.options, self.graph(namespace)
+            if options.backward is not None and graph.calls and not _has(graph, options.backward):
+                print(f"%%autograd --backward {options.backward}: no value of this graph is called so; it has {_names(graph)}. Showing all of it.")
+                options.backward = None
+            self.drawing = Drawing(graph, self.recorder.tensors(), **options.of_picture())
+        return self.drawing
+
+    def _first_pass_over(self):
+        """From now on the loop is only watched, and seen while it runs."""
+        self.stop()
+        drawing = self.draw(self._namespace)
+        if self.options.widget and not is_terminal():
+            self.view = open_view(drawing, self.recorder, self._remember)
+            if self.view is not None:
+                self.watch.show_in(self.view)
+                self.view.show_live()
+        return drawing.graph, self.recorder.tensors()
 
 
 def show(recording: Recording, namespace, remember) -> Graph | None:
@@ -63,29 +98,36 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
 
     Returns the record, or None where nothing was computed.
     """
-    options = recording.options
-    graph = recording.graph(namespace)
+    options, watch = recording.options, recording.watch
+    drawing = recording.draw(namespace)
+    graph = drawing.graph
     if options.name:
         namespace[options.name] = graph
     if not graph.calls:
         print("%%autograd: this cell ran no operator on tensors, so there is no graph to draw")
         return graph
-    if options.backward is not None and not _has(graph, options.backward):
-        print(f"%%autograd --backward {options.backward}: no value of this graph is called so; it has {_names(graph)}. Showing all of it.")
-        options.backward = None
-    drawing = Drawing(graph, recording.recorder.tensors(), **options.of_picture())
     for path in options.save:
         try:
             drawing.save(path)
         except OSError as error:
             print(f"%%autograd --save {path}: not written, {error.strerror or error}")
     text, page = drawing.to_text(), drawing.to_page()  # before display, which would swallow a fault
-    if not (options.widget and _show_view(drawing, recording, remember, text, page)):
-        display(*({"text/plain": text},) if _is_terminal() else (drawing,), raw=_is_terminal())
+    if watch is not None:
+        text, page = text + "\n\n" + watch.to_text(), page + watch.to_page()
+    if recording.view is not None:
+        recording.view.show_static(text, page)
+        return graph
+    if options.widget and not is_terminal() and (view := open_view(drawing, recording.recorder, remember)) is not None:
+        view.show(text, page)
+    else:
+        shown = {"text/plain": text}
+        if not is_terminal():
+            shown |= {"text/html": page, "image/svg+xml": drawing.svg}
+        display(shown, raw=True)
     return graph
 
 
-def _is_terminal():
+def is_terminal() -> bool:
     """Whether plain text is all that is shown here: IPython would keep pictures that nobody sees."""
     from IPython import get_ipython
     from IPython.core.displaypub import DisplayPublisher
@@ -94,26 +136,25 @@ def _is_terminal():
     return getattr(shell, "kernel", None) is None and type(shell.display_pub) is DisplayPublisher and not getattr(shell, "mime_renderers", None)
 
 
-def _show_view(drawing, recording, remember, text, page):
-    """Display the live view; False, and nothing displayed, where this host shows no widgets."""
+def open_view(drawing: Drawing, recorder: Recorder, remember):
+    """Make a live view; None, and nothing displayed, where this host shows no widgets."""
     from IPython import get_ipython
 
-    shell = get_ipython()
-    if getattr(shell, "kernel", None) is None:  # a terminal: text is what it can show
-        return False
+    if getattr(get_ipython(), "kernel", None) is None:
+        return None
     try:
         from .explorer import GraphView
         from .live import LiveTensors
 
-        source = LiveTensors(recording.recorder)
+        source = LiveTensors(recorder)
         view = GraphView(drawing.shown, drawing.svg, source, drawing)
-        view.show(text, page)
+        view._repr_mimebundle_()  # before anything is displayed: where it fails, the picture is shown
     except Exception as error:  # widgets missing or broken: the picture still stands
         say(f"nbgrad shows a picture only, because no widget could be made ({type(error).__name__}: {error})")
-        return False
+        return None
     source.attach(view)
     remember(source, view)
-    return True
+    return view
 
 
 def check_save(path: str) -> None:

@@ -9,8 +9,9 @@ import nbgrad as torch
 from nbgrad._engine.observe import observing
 from nbgrad.graph.capture import Recorder
 from nbgrad.graph.history import MOST_ENTRIES, Histories, thinned
-from nbgrad.notebook import rings
+from nbgrad.notebook import live, rings
 from nbgrad.notebook.live import LiveTensors
+from nbgrad.notebook.pace import Pace
 from nbgrad.notebook.rings import BINS, Rings
 
 STEPS = 4
@@ -79,7 +80,7 @@ def test_thinning_keeps_the_ends_and_the_first_that_is_marked():
 
 
 class View:
-    def refresh(self):
+    def flush(self):
         """Nothing to draw."""
 
 
@@ -98,6 +99,8 @@ def watched():
 @pytest.fixture
 def unrationed(monkeypatch):
     monkeypatch.setattr(rings, "SHARE", 1e9)
+    monkeypatch.setattr(live._WATCH._ends, "histories", Pace(1e9))
+    monkeypatch.setattr(live._WATCH, "_left", 0)
 
 
 def test_later_passes_are_noted_with_their_histograms(unrationed):

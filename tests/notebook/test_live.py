@@ -2,7 +2,10 @@
 
 import numpy as np
 
+import time
+
 import nbgrad as torch
+from nbgrad._engine import observe
 from nbgrad._engine.observe import observing
 from nbgrad.graph.capture import Recorder
 from nbgrad.notebook.live import KEPT_ELEMENTS, LiveTensors
@@ -60,3 +63,51 @@ def test_elements_written_through_numpy_are_noticed():
     live.state()
     w.detach().numpy()[:] = 1
     assert live.state()["t0"]["data"].mean == 1
+
+
+class View:
+    def __init__(self):
+        self.flushes = 0
+
+    def flush(self):
+        self.flushes += 1
+
+
+def test_quick_passes_refresh_a_view_at_most_ten_times_a_second():
+    w, loss, source = recorded(3)
+    view = View()
+    source.attach(view)
+    began, passes = time.monotonic(), 0
+    while time.monotonic() < began + 0.45:
+        (w * 2).sum().backward()
+        passes += 1
+    source.close()
+    assert passes > 100 and 1 <= view.flushes <= 6
+
+
+def test_every_pass_through_recorded_nodes_is_noted_and_none_of_others_node_by_node(monkeypatch):
+    w, loss, source = recorded(3)
+    noted = []
+    note = source.note
+    monkeypatch.setattr(source, "note", lambda node, g: noted.append(node) or note(node, g))
+    view = View()
+    source.attach(view)
+    for k in range(1, 4):
+        (loss * k).backward(retain_graph=True)  # starts elsewhere and comes through ours
+    assert source.state()["t2"]["grad"].values == (3.0,)
+    seen = len(noted)
+    assert seen
+    for _ in range(5):
+        (w * 2).sum().backward()
+    source.close()
+    assert len(noted) == seen
+
+
+def test_many_open_views_are_one_watcher():
+    sources, views = [recorded(3) for _ in range(5)], [View() for _ in range(5)]
+    for (_, _, source), view in zip(sources, views):
+        source.attach(view)
+    assert len(observe.watchers) == 1
+    for _, _, source in sources:
+        source.close()
+    assert observe.watchers == []

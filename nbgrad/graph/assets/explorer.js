@@ -29,6 +29,7 @@ export class Explorer {
     this.record = new Record(host.graph);
     this.live = host.live ?? {};
     this.selected = "";
+    this.kernelGone = false;
     this.picture = this.draw(host.svg);
     this.inspector = new Inspector({
       record: this.record,
@@ -288,6 +289,13 @@ export class Explorer {
 
   setStatus(text) {
     this.status.textContent = text;
+  }
+
+  /** Nothing will change any more; what was recorded can still be looked at. */
+  loseKernel() {
+    this.kernelGone = true;
+    this.setStatus("The kernel has gone: this is what it had sent.");
+    for (const part of this.parts) part.kernelGone?.();
   }
 
   destroy() {

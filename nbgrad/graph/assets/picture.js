@@ -2,7 +2,7 @@
 //
 // It knows the renderer's marks (nb-node, nb-edge, nb-back, nb-grad and their data-* attributes) and nothing of what they stand for.
 
-import { element, oncePerFrame, parsePicture, shapeBox } from "./dom.js";
+import { element, oncePerFrame, parsePicture, shapeBox, svgElement } from "./dom.js";
 import { formatBrief } from "./format.js";
 
 const LARGEST = 8;
@@ -20,6 +20,8 @@ export class Picture {
     this.options = options;
     this.element = element("div", { class: "nbx-picture" });
     this.drawing = parsePicture(options.text);
+    /** @type {Map<string, string>} what is said of a value by its badge */
+    this.marks = new Map();
     /** @type {SVGGElement[]} */
     this.nodes = [];
     this.anchor = ["", ""]; // what should stay in place when the picture is exchanged, and its id then
@@ -106,7 +108,7 @@ export class Picture {
     for (const node of this.nodes) {
       const id = valueOf(node) || idOf(node);
       if (only ? !only.has(id) : node.hasAttribute("aria-label")) continue; // the renderer's own words hold until something changes
-      const label = this.options.label(id);
+      const label = [this.options.label(id), this.marks.get(id)].filter(Boolean).join(", ");
       node.setAttribute("aria-label", label);
       const title = node.querySelector(":scope > title");
       if (title) title.textContent = label;
@@ -419,11 +421,40 @@ export class Picture {
     }
   }
 
+  /**
+   * Put a badge with a word on the places where a value stands, or take it away (`kind` ""). Ink only: nothing moves.
+   * @param {string} id @param {string} kind @param {string} text all of it, for the title and for screen readers
+   */
+  mark(id, kind, text) {
+    if (!this.drawing || (this.marks.get(id) ?? "") === text) return;
+    if (kind) this.marks.set(id, text);
+    else this.marks.delete(id);
+    const rows = [...this.drawing.querySelectorAll(".nb-row .nb-grad")].filter((line) => line.getAttribute("data-grad") === id);
+    const places = [...this.nodes.filter((node) => idOf(node) === id || valueOf(node) === id), ...rows.map((line) => line.closest(".nb-row"))];
+    for (const place of places) {
+      place.querySelector(":scope > .nbx-mark")?.remove();
+      if (kind) drawBadge(place, kind, text);
+    }
+    this.relabel(new Set([id]));
+  }
+
   destroy() {
     this.watcher?.disconnect();
     this.redraw?.cancel();
     if (this.letGo) document.removeEventListener("pointerdown", this.letGo, true);
   }
+}
+
+function drawBadge(place, kind, text) {
+  const box = place.getBBox();
+  const word = svgElement("text", {}, kind === "nan" ? "NaN" : kind);
+  const frame = svgElement("rect", { rx: 6, height: 13 });
+  place.append(svgElement("g", { class: "nbx-mark", dataset: { kind } }, svgElement("title", {}, text), frame, word));
+  const width = word.getComputedTextLength() + 12;
+  const [right, middle] = [box.x + box.width + 4, place.classList.contains("nb-row") ? box.y + box.height / 2 : box.y];
+  for (const [name, value] of Object.entries({ x: right - width, y: middle - 6.5, width })) frame.setAttribute(name, value);
+  word.setAttribute("x", right - width / 2);
+  word.setAttribute("y", middle + 3.3);
 }
 
 function writeLine(line, texts, norm) {

@@ -51,6 +51,7 @@ export function renderWidget({ model, el }) {
     "change:live": () => explorer.update(model.get("live") ?? {}),
     "change:selected": () => explorer.select(model.get("selected")),
     "change:status": () => explorer.setStatus(model.get("status")),
+    comm_live_update: () => explorer.loseKernel(), // ipywidgets says so when a kernel restarts or dies
   };
   mount();
   for (const [name, handler] of Object.entries(handlers)) model.on(name, handler);
