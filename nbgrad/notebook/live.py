@@ -35,7 +35,7 @@ class LiveTensors:
     def __init__(self, recorder: Recorder):
         self._tensors = recorder.tensors()
         self._nodes = recorder.nodes()
-        self.newest = max((node.sequence for node in self._nodes.keys()), default=-1)  # of the nodes of this record
+        self.newest = self._nodes.newest  # the highest sequence number of the nodes of this record
         self._flowed = {}  # value id -> summary of a gradient that passed in a later backward
         self._noted = {}  # value id -> such a gradient, not yet summarized
         self._noted_bytes = 0
