@@ -24,16 +24,21 @@ class Caller:
 
 
 class Callers:
-    """Knows the calls that are running."""
+    """Knows the calls that have begun since it was made and are still running."""
 
     def __init__(self):
+        self._outside = set()  # what runs already
+        frame = _frame(1)
+        while frame is not None:
+            self._outside.add((id(frame), frame.f_code))
+            frame = frame.f_back
         self._serials = itertools.count()
         self._running = {}  # id of a frame that bears the mark -> the calls up to it, the outermost first
         self._names = {}  # code -> the function's name, "" for what does not count
 
     def of(self, code) -> tuple[Caller, ...]:
         """The calls around an operator that a frame with this code runs, the outermost first."""
-        frame = _frame(2)
+        frame = _frame(1)
         while frame.f_code is not code:
             frame = frame.f_back
             if frame is None:
@@ -45,9 +50,9 @@ class Callers:
         return () if sys.gettrace() is not None else self._up_to(frame)
 
     def _up_to(self, frame):
-        """The calls up to a frame, marked as seen; none where no cell or script is behind them, as in a thread."""
+        """The calls up to a frame, marked as seen; none where nothing that we know is behind them, as in a thread."""
         around, known = [], ()
-        while frame is not None and frame.f_code.co_name != "<module>":
+        while frame is not None and frame.f_code.co_name != "<module>" and (id(frame), frame.f_code) not in self._outside:
             if frame.f_trace_opcodes and (known := self._running.get(id(frame), ())):
                 break
             around.append(frame)

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from .._engine.modes import state
 from .._engine.observe import Observer
 from .._engine.tensor import Tensor, views_of
-from .drain import ENTER, EXIT, FAILED, LEAF, MARK, MAX_CALLS, NODE, OP, OVERWRITE, SEEN, SMALL, START, Reading
+from .callers import Callers
+from .drain import CALLERS, ENTER, EXIT, FAILED, LEAF, MARK, MAX_CALLS, NODE, OP, OVERWRITE, SEEN, SMALL, START, Reading
 from .finish import finish
 from .ledger import Ledger
 from .records import Graph
@@ -35,11 +36,15 @@ class Recorder(Observer):
         self._append = self._tape.append
         self._bytes = 0
         self._reading = False
+        self._callers, self._around = Callers(), ()  # the user's functions that run, as last told
         self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
 
     # ---- events: append and return
 
     def op(self, op, args, result, node, place, in_place=False):
+        code = node.code if place is None else place[0]
+        if code is not None and (code.co_name != "<module>" or self._around):
+            self._follow(code)
         self._append((OP, op, args, result, node, place, in_place, node is not None or state.mode.grad))
         if isinstance(result, Tensor):
             if result._array.size > FEW_ELEMENTS:
@@ -57,7 +62,16 @@ class Recorder(Observer):
     def op_failed(self, op, args, error, place):
         self._append((FAILED, op, args, f"{type(error).__name__}: {error}", place))
 
+    def _follow(self, code):
+        """Tell which of the user's functions run now."""
+        around = self._callers.of(code) if code.co_name != "<module>" else ()
+        if around is not self._around:
+            self._around = around
+            self._append((CALLERS, around))
+
     def enter(self, kind, name, place):
+        if place is not None and place[0] is not None:
+            self._follow(place[0])
         self._append((ENTER, kind, name, place))
 
     def exit(self):

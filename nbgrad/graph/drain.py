@@ -22,7 +22,7 @@ MAX_STEPS = 600_000
 SMALL = 1 << 16  # bytes of an array that is summarized as it was; a larger one is looked at in the end, if it is still there
 MAX_PARAMS = 4_096  # of one signature, that are remembered
 
-MARK, OP, FAILED, ENTER, EXIT, OVERWRITE, SEEN, START, NODE, LEAF = range(10)  # kinds of events
+MARK, OP, FAILED, ENTER, EXIT, OVERWRITE, SEEN, START, NODE, LEAF, CALLERS = range(11)  # kinds of events
 _CUT_NUMBERS = {why: i for i, why in enumerate(CUTS)}
 _PLAIN = frozenset((int, bool, str, type(None)))  # types whose equal values read alike
 
@@ -55,6 +55,7 @@ class Reading:
         self.first = ledger.fixed.length  # the number of the first new value
         self.first_call = self.call = ledger.called.length  # the number of the next call
         self.first_step, self.skipped_steps = ledger.stepped.length, mark.skipped_steps
+        self.serials = list(mark.serials)  # of the running calls of functions that stand among the open scopes, None for other scopes
         self.open, self.backwards, self.order, self.skipped = list(mark.open), mark.backwards, mark.order, mark.skipped
         self.known = {}  # id(tensor) -> value, of tensors met in this reading, which the tape keeps alive
         self.forgotten = set()  # ids of those that count as unknown until they are met again
@@ -218,6 +219,10 @@ class Reading:
 
     def _enter(self, event):
         _, kind, name, place = event
+        self._open(kind, name, place, None)
+
+    def _open(self, kind, name, place, serial):
+        self.serials.append(serial)
         if self.call >= MAX_CALLS:
             self.open.append(-1)  # nothing will stand in it
             return
@@ -227,8 +232,25 @@ class Reading:
         self.open.append(number)
 
     def _exit(self, event):
+        while self.serials and self.serials[-1] is not None:  # functions that have returned meanwhile
+            self._close()
         if self.open:
-            self.open.pop()
+            self._close()
+
+    def _close(self):
+        self.open.pop()
+        self.serials.pop()
+
+    def _callers(self, event):
+        """Other functions of the user's run now than before."""
+        callers = event[1]
+        running = {c.serial for c in callers}
+        while self.serials and self.serials[-1] is not None and self.serials[-1] not in running:
+            self._close()
+        known = set(self.serials)
+        for caller in callers:
+            if caller.serial not in known:
+                self._open("function", caller.name, caller.place, caller.serial)
 
     # ---- changes in place
 
@@ -295,7 +317,7 @@ class Reading:
             self.arrays.append(g)
         return slot
 
-    _HANDLERS = (None, _op, _failed, _enter, _exit, _overwrite, _seen, _start, _node, _leaf)  # by kind of event
+    _HANDLERS = (None, _op, _failed, _enter, _exit, _overwrite, _seen, _start, _node, _leaf, _callers)  # by kind of event
 
     # ---- writing
 
@@ -317,7 +339,7 @@ class Reading:
         ledger.nodes.add(self.nodes)
         self._write_steps(base)
         return ledger.mark(
-            open=tuple(self.open), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps,
+            open=tuple(self.open), serials=tuple(self.serials), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps,
             first=self.first, references=[*map(weakref.ref, self.tensors)], forgotten=self.forgotten,
         )  # fmt: skip
 

@@ -91,7 +91,9 @@ def _outermost(ledger, first):
     op = np.array([ops.of(op) for op, _, _ in ledger.whats.things], np.int32)
     # one expression, two operators: `1 / x` is a reciprocal and a product
     chained = (this[:, PLACE] == after[:, PLACE]) & (op[this[:, WHAT]] != op[after[:, WHAT]]) & taken[:-1]
-    result[:-1] = ~chained & ((this[:, SCOPE] < 0) | (after[:, SCOPE] != this[:, SCOPE]))
+    composite = [*(ledger.texts.things[kind] == "composite" for kind in ledger.scoped.rows[:, 0].tolist()), False]
+    inside = np.array(composite, bool)[this[:, SCOPE]]  # functions and modules name what they compute as a cell does
+    result[:-1] = ~chained & (~inside | (after[:, SCOPE] != this[:, SCOPE]))
     return result
 
 

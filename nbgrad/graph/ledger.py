@@ -19,6 +19,7 @@ class Mark(NamedTuple):
     lengths: tuple = ()
     summaries: tuple = ()
     open: tuple = ()  # numbers of the scopes now open, -1 for one that is not recorded
+    serials: tuple = ()  # of the running calls of functions among them, else None
     backwards: int = -1
     order: int = 0  # of the next step in its pass
     skipped: int = 0  # calls

@@ -95,10 +95,14 @@ def failures():
 PROGRAMS = [training, views, cuts, functions, failures]
 
 
-def recorded(program, observer=Recorder):
+def heard(program, observer=Recorder):
     recorder = observer()
     with observing(recorder):
-        names = program()
+        return recorder, program()
+
+
+def recorded(program, observer=Recorder):
+    recorder, names = heard(program, observer)
     return recorder, recorder.graph(names)
 
 
@@ -240,9 +244,7 @@ def test_an_interrupt_while_events_are_read_loses_nothing(tape, monkeypatch):
         return trace
 
     for first in itertools.count(1, 31):
-        recorder = Recorder()
-        with observing(recorder):
-            names = training()
+        recorder, names = heard(training)
         for left in (first, first + 13):
             before = sys.gettrace()
             sys.settrace(trace)
