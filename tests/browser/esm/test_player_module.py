@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe import violations
 from playwright.sync_api import expect
 
 import nbgrad
@@ -312,3 +313,16 @@ def test_it_fits_a_narrow_cell(play, width):
     for name in ("first", "last", "leave", "speed", "scrubber"):
         inside = page.get_by_test_id(f"player-{name}").bounding_box()
         assert box["x"] <= inside["x"] and inside["x"] + inside["width"] <= box["x"] + box["width"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_while_it_plays(play, theme):
+    page = play(theme=theme)
+    assert violations(page) == []
+    press(page, "next", 4)
+    page.get_by_test_id("player-jacobian").locator("summary").click()
+    expect(page.get_by_test_id("player-jacobian").locator("table")).to_have_count(2)
+    assert violations(page) == []
+    press(page, "last")
+    expect(page.get_by_test_id("player-leaf")).to_be_visible()
+    assert violations(page) == []
