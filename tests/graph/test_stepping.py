@@ -52,6 +52,7 @@ FORMULAS = [
     ("z = x * y\nz.sum().backward()", "mul", ["grad_x = grad_z * y", "grad_y = grad_z * x"]),
     ("z = 3 * x\nz.sum().backward()", "mul", ["grad_x = grad_z * 3"]),
     ("z = x + s\nz.sum().backward()", "add", ["grad_x = grad_z", "grad_s = grad_z"]),
+    ("z = torch.add(x, y, alpha=2)\nz.sum().backward()", "add", ["grad_x = grad_z", "grad_y = grad_z * 2"]),
     ("z = torch.sub(x, y, alpha=2)\nz.sum().backward()", "sub", ["grad_x = grad_z", "grad_y = grad_z * -2"]),
     ("z = x / p\nz.sum().backward()", "div", ["grad_x = grad_z / p", "grad_p = -grad_z * (x / p / p)"]),
     ("z = x ** 3\nz.sum().backward()", "pow", ["grad_x = grad_z * 3 * x²"]),
@@ -211,19 +212,19 @@ def test_hostile_and_endless_names_stay_short_and_plain():
 
 def test_previous_and_added_make_new_as_in_torch():
     torch = pytest.importorskip("torch")
-    code = "((x * y).sum() * 2).backward()\n(x.exp()).sum().backward()"
+    code = "((x * y).sum() * 2).backward()\n(x.exp()).sum().backward()\n(x * 9).sum().backward()"
     drawing, _ = run(code)
     steps = [f["leaf"] for f in steps_of(drawing) if f.get("leaf", {}).get("name") == "x.grad"]
     x, y = (torch.tensor(START[n], requires_grad=True) for n in "xy")
     ((x * y).sum() * 2).backward()
     first = x.grad.tolist()
     x.exp().sum().backward()
-    assert [s["first"] for s in steps] == [True, False]
+    assert [s["first"] for s in steps] == [True, False, False]
     assert steps[0]["before"] is None and steps[0]["after"]["values"] == pytest.approx(first)
     assert steps[1]["before"]["values"] == pytest.approx(first)
     assert steps[1]["after"]["values"] == pytest.approx(x.grad.tolist())
     assert steps[1]["added"]["values"] == pytest.approx(np.subtract(x.grad.tolist(), first))
-    assert [texts(f) for f in steps_of(drawing) if f.get("leaf", {}).get("name") == "x.grad"] == [["x.grad = grad_x"], ["x.grad = x.grad + grad_x"]]
+    assert [texts(f) for f in steps_of(drawing) if f.get("leaf", {}).get("name") == "x.grad"] == [["x.grad = grad_x"], *[["x.grad = x.grad + grad_x"]] * 2]
 
 
 def test_a_gradient_from_before_the_recording_is_the_previous_one():

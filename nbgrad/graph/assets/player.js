@@ -382,7 +382,7 @@ export class Player {
       },
       norm: (from, value) => {
         const one = sent[from]?.[value];
-        return one ? (one[1] <= at ? one[2] : null) : from === value ? (got[value]?.[1] ?? null) : null;
+        return one ? one[2] : from === value ? (got[value]?.[1] ?? null) : null;
       },
       gradient: (value) => {
         const found = got[value];
