@@ -66,6 +66,7 @@ FLOORS = {
     "nbgrad.graph.inspect_histogram": 6,
     "nbgrad.graph.inspect_window": 6,
     "nbgrad.graph.captured": 6,
+    "nbgrad.graph.local_jacobian": 6,
     "nbgrad.notebook": 7,
 }
 ENGINE = ("nbgrad._engine", "nbgrad._ops")

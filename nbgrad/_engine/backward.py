@@ -448,6 +448,7 @@ class _Pass:
         """Add a gradient to the `.grad` of a leaf, in place unless the sum is to have a history."""
         if not leaf._requires_grad:  # switched off since the operators ran
             return
+        before = leaf._grad
         if self.on_tensors:
             leaf._grad = own_gradient(g) if leaf._grad is None else leaf._grad + g
         elif leaf._grad is not None and g.size < _LARGE:
@@ -459,7 +460,7 @@ class _Pass:
                 else:
                     self.add_in_place(leaf._grad, g)
         if self.observer is not None:
-            self.observer.accumulated(leaf, g)
+            self.observer.accumulated(leaf, g, before)
 
     def add_in_place(self, present, g):
         """Add to a `.grad`. The change is counted first: an interrupt between the two then leaves one counted too many, never one too few."""

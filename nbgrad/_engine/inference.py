@@ -32,9 +32,9 @@ class _Marking(Layer):
         _mark(tensor)
         super().made(tensor, place)
 
-    def accumulated(self, leaf, grad):
+    def accumulated(self, leaf, grad, before):
         _mark(leaf._grad)
-        super().accumulated(leaf, grad)
+        super().accumulated(leaf, grad, before)
 
 
 def _mark(tensor):

@@ -49,8 +49,8 @@ class Observer:
     def node_done(self, node, grads_in, grads_out):
         """A node ran: arrays (None where undefined) that came in per output and that went out per input."""
 
-    def accumulated(self, leaf, grad):
-        """The array `grad` was added to `leaf.grad`."""
+    def accumulated(self, leaf, grad, before):
+        """The array `grad` was added to `leaf.grad`, which was the tensor `before`: None, or the same if it was changed in place."""
 
     def freed(self, node):
         """The node gave up what it had saved."""
@@ -125,9 +125,9 @@ class Layer(Observer):
         if self.below is not None:
             self.below.node_done(node, grads_in, grads_out)
 
-    def accumulated(self, leaf, grad):
+    def accumulated(self, leaf, grad, before):
         if self.below is not None:
-            self.below.accumulated(leaf, grad)
+            self.below.accumulated(leaf, grad, before)
 
     def freed(self, node):
         if self.below is not None:
@@ -241,9 +241,9 @@ class _Fanout(Observer):
         for o in self._observers:
             o.node_done(node, grads_in, grads_out)
 
-    def accumulated(self, leaf, grad):
+    def accumulated(self, leaf, grad, before):
         for o in self._observers:
-            o.accumulated(leaf, grad)
+            o.accumulated(leaf, grad, before)
 
     def freed(self, node):
         for o in self._observers:

@@ -219,9 +219,9 @@ class _Clock(Layer):
         super().node_done(node, grads_in, grads_out)
         self.push(_STEP, None)
 
-    def accumulated(self, leaf, grad):
+    def accumulated(self, leaf, grad, before):
         self._step_done("torch::autograd::AccumulateGrad", ())
-        super().accumulated(leaf, grad)
+        super().accumulated(leaf, grad, before)
         self.push(_STEP, None)
 
     def backward_end(self):

@@ -37,6 +37,7 @@ class Recorder(Observer):
         self._bytes = 0
         self._reading = False
         self._callers, self._around = Callers(), ()  # the user's functions that run, as last told
+        self._held = None  # what a `.grad` holds that backward is about to add to
         self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
 
     # ---- events: append and return
@@ -82,7 +83,10 @@ class Recorder(Observer):
         for changed in (tensor,) if op is None or base is tensor else (tensor, base):
             array = changed._array
             version = 0 if tensor._cell is None or tensor.is_inference() else tensor._cell.version
-            self._append((OVERWRITE, changed, array.copy() if array.nbytes <= SMALL else None, version, op))
+            copy = array.copy() if array.nbytes <= SMALL else None
+            self._append((OVERWRITE, changed, copy, version, op))
+            if op is None:
+                self._held = self._copied(array) if copy is None else copy
         for view in views_of(base, MAX_VIEWS):
             if view is not tensor and view._array.nbytes <= SMALL:
                 self._append((SEEN, view, view._array.copy(), base._cell.version))
@@ -98,8 +102,16 @@ class Recorder(Observer):
         if self._bytes > KEPT_BYTES or len(self._tape) > MAX_TAPE:
             self._drain()
 
-    def accumulated(self, leaf, grad):
-        self._append((LEAF, leaf, grad))
+    def accumulated(self, leaf, grad, before):
+        held = now = None
+        if before is not None:
+            held, now = self._held if before is leaf._grad else self._copied(before._array), self._copied(leaf._grad._array)
+        self._append((LEAF, leaf, grad, held, now))
+
+    def _copied(self, array):
+        """What a `.grad` holds between two additions; large copies soon make the events be read, and go."""
+        self._bytes += array.nbytes
+        return array.copy()
 
     # ---- from events to the record
 

@@ -10,11 +10,13 @@ import weakref
 
 import numpy as np
 
+from .._engine.backward import fit
+from .._engine.node import node_of, number_of
 from .._engine.op import Op
 from .._engine.tensor import Tensor
 from . import table
 from .ledger import Ledger, Mark
-from .operators import edges_of_inputs, formulas_of, name_of, params_of, why_cut
+from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, params_of, why_cut
 from .table import CALL, CUT, CUTS, DATA, EDGES, GRAD, OUTPUTS, VERSION
 
 MAX_CALLS = 300_000  # recorded; what comes after is counted in a note
@@ -34,7 +36,7 @@ class _Signature:
 
     def __init__(self, ledger, op, node, in_place, args):
         self.name = name_of(op, node, in_place)
-        self.what = ledger.whats.of((self.name, None if node is None else type(node).__name__, formulas_of(op)))
+        self.what = ledger.whats.of((self.name, None if node is None else type(node).__name__, formulas_of(op), arguments_of(op, args)))
         self.tensors = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         self.lists = any(type(a) in (list, tuple) for a in args)
         others = [i for i, a in enumerate(args) if not isinstance(a, Tensor)] if isinstance(op, Op) else []
@@ -214,7 +216,7 @@ class Reading:
         ledger, inputs = self.ledger, self._inputs(args, None)
         self.inputs += inputs
         self.last_error = ledger.errors[self.call] = error
-        what, params = ledger.whats.of((name_of(op), None, ())), ledger.params.of(params_of(op, args))
+        what, params = ledger.whats.of((name_of(op), None, (), ())), ledger.params.of(params_of(op, args))
         self._call(what, params, -1, ledger.place(*(place or (None, None))), table.GRAD_MODE, len(inputs), 0)
 
     def _enter(self, event):
@@ -289,7 +291,9 @@ class Reading:
         for g in grads_in if type(grads_in) is list else (grads_in,):
             grads.append(-1 if g is None else slots[id(g)] if id(g) in slots else self._slot(g))
         came = self.flowed + len(grads)
-        for g in grads_out:
+        for g, edge in zip(grads_out, node.edges):
+            if g is not None and edge is not None:
+                g = _arriving(g, edge)
             grads.append(-1 if g is None else slots[id(g)] if id(g) in slots else self._slot(g))
         name = self.node_names.get(type(node))
         if name is None:
@@ -297,10 +301,12 @@ class Reading:
         self._step(name, -1, node.sequence, came)
 
     def _leaf(self, event):
-        _, leaf, grad = event
+        _, leaf, grad, held, now = event
         value = self._value(leaf)  # it stays with a value that an update in place will have replaced
         self.grads.append(self._slot(grad))
-        self._step(self.ledger.texts.of("AccumulateGrad"), value, -1, self.flowed + len(self.grads))
+        came = self.flowed + len(self.grads)
+        self.grads += (-1 if held is None else self._slot(held), self._slot(grad if held is None else now))
+        self._step(self.ledger.texts.of("AccumulateGrad"), value, -1, came)
 
     def _step(self, node, value, sequence, came):
         self.stepped += (self.backwards if self.backwards > 0 else 0, self.order, node, value, -1, came, self.flowed + len(self.grads))
@@ -374,6 +380,14 @@ class Reading:
             by_node = target < 0
             target[by_node] = outputs[ends[calls[some[by_node]]] + k]
             state[target, GRAD] = grads[begins[some] + k]
+
+
+def _arriving(g, edge):
+    """What a node sent, as it arrives where an edge leads: summed to the shape of what it is the gradient of."""
+    array = g._array if isinstance(g, Tensor) else g
+    there = node_of(edge)
+    shape = there.shape if there.arity == 1 else there.shape[number_of(edge)]
+    return g if array.shape == shape or not isinstance(array, (np.ndarray, np.generic)) else fit(array, shape)
 
 
 def _based(slots, base):

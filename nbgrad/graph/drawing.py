@@ -21,11 +21,13 @@ from .history import Histories
 from .html import answer_key, to_html
 from .layout import ENGINES
 from .offline import scenes
+from .local_jacobian import local_jacobian, unchanged
 from .picture import DIRECTIONS
 from .cut import Fold
 from .records import Graph
 from .scene import LEVELS, scene
 from .static import static_page
+from .stepping import embedded
 from .svg import THEMES
 from .transform import is_group
 from .walk import walk
@@ -120,8 +122,12 @@ class Drawing:
         histories, forgotten = self._histories()
         notes += (f"The histories of {forgotten} tensors were left out: this file is limited in size.",) if forgotten else ()
         folding = {"actions": [], "focus": [], "level": "", "folds": look.plain(), "whole": self.whole}
-        shown = look.graph.replace(notes=look.graph.notes + notes)
-        return to_html(shown, look.svg, arrays, {"scene": answered, "history": histories}, shared={"folding": folding})
+        living = unchanged(self.graph, self._tensors)
+        drawn = [({"actions": [], "focus": [], "level": ""}, look.graph)]
+        drawn += [(json.loads(wish), Graph.from_json(json.dumps(header["graph"]))) for wish, header in answered.items()]
+        steps, told = embedded(self.graph, drawn, answer_key, lambda n: local_jacobian(self.graph, n, living))
+        shown = look.graph.replace(notes=look.graph.notes + notes + told)
+        return to_html(shown, look.svg, arrays, {"scene": answered, "history": histories, "step": steps}, shared={"folding": folding})
 
     def _histories(self):
         """The histories worth a strip, as the answers to the page's questions for them, and of how many tensors there was no room for them."""

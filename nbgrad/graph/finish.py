@@ -88,7 +88,7 @@ def _outermost(ledger, first):
     taken = np.zeros(len(called), bool)  # by the next call
     taken[taker[(taker > 0) & (inputs == first[taker - 1])] - 1] = True
     ops = Numbers()
-    op = np.array([ops.of(op) for op, _, _ in ledger.whats.things], np.int32)
+    op = np.array([ops.of(op) for op, *_ in ledger.whats.things], np.int32)
     # one expression, two operators: `1 / x` is a reciprocal and a product
     chained = (this[:, PLACE] == after[:, PLACE]) & (op[this[:, WHAT]] != op[after[:, WHAT]]) & taken[:-1]
     composite = [*(ledger.texts.things[kind] == "composite" for kind in ledger.scoped.rows[:, 0].tolist()), False]

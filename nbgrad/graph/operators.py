@@ -39,6 +39,13 @@ def edges_of_inputs(op, args, node):
     return tuple(found)
 
 
+def arguments_of(op, args):
+    """The parameters that tensors are given for, in order; one that takes a list begins with a star."""
+    if not isinstance(op, Op):
+        return ()
+    return tuple(("*" if type(a) in (list, tuple) else "") + name for name, a in zip(op.params, args) if isinstance(a, (Tensor, list, tuple)))
+
+
 def why_cut(op, out, grad_mode):
     if op in ("detach", "data"):
         return op

@@ -88,6 +88,7 @@ class Call:
     in_place: bool = False
     is_view: bool = False
     error: str | None = None  # the exception this call raised, where it did
+    arguments: tuple[str, ...] = ()  # the parameter each input was given for, as the entry calls it; "" for a base that comes along
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class Step:
     value: str | None = None  # the leaf that an AccumulateGrad filled
     grads_in: tuple[Summary | None, ...] = ()
     grads_out: tuple[Summary | None, ...] = ()
+    before: Summary | None = None  # of an AccumulateGrad: the leaf's `.grad` as it was; None where there was none
+    after: Summary | None = None  # and as it was then; None where that was not recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Table:
     late: Summaries  # of what tensors held when the record was finished
     forms: list[tuple[tuple[int, ...], str]]
     texts: list[str]  # names of values, nodes and scopes, and kinds of scopes
-    whats: list[tuple[str, str | None, tuple]]  # op, node, formulas
+    whats: list[tuple[str, str | None, tuple, tuple]]  # op, node, formulas, parameters that tensors are given for
     params: list[tuple]
     edges: list[tuple]
     places: list[Place | None]
@@ -143,7 +143,7 @@ class Table:
     @functools.cached_property
     def _op_numbers(self):
         numbers = {}
-        return np.array([numbers.setdefault(op, len(numbers)) for op, _, _ in self.whats], np.int32)
+        return np.array([numbers.setdefault(op, len(numbers)) for op, *_ in self.whats], np.int32)
 
     @functools.cached_property
     def _place_numbers(self):
@@ -172,11 +172,12 @@ class Table:
     def _calls(self, start, stop):
         taken, made = self.called[start - 1, INPUTS:].tolist() if start else (0, 0)
         for i, (what, params, edges, scope, place, how, inputs, outputs) in enumerate(self.called[start:stop].tolist(), start):
-            op, node, formulas = self.whats[what]
+            op, node, formulas, arguments = self.whats[what]
             yield Call(
                 f"c{i}", op, _ids(self.inputs[taken:inputs]), _ids(self.outputs[made:outputs]), node, self.params[params], formulas,
                 None if scope < 0 else f"s{scope}", None if place < 0 else self.places[place], how & GRAD_MODE != 0, how & IN_PLACE != 0,
                 how & IS_VIEW != 0, self.errors.get(i) if self.errors else None,
+                _spread(arguments, inputs - taken, how & IN_PLACE),
             )  # fmt: skip
             taken, made = inputs, outputs
 
@@ -186,9 +187,10 @@ class Table:
             given = [self.summary(g) for g in self.grads[came:sent].tolist()]
             if call >= 0:
                 given = [None if edge is None else given[edge] for edge in self.edges[self.called[call, EDGES]]]
+            before, after = given if value >= 0 else (None, None)  # of a leaf the second list is what its `.grad` was and became
             yield Step(
                 number, order, self.texts[node], None if call < 0 else f"c{call}", None if value < 0 else f"t{value}",
-                tuple([self.summary(g) for g in self.grads[begin:came].tolist()]), tuple(given),
+                tuple([self.summary(g) for g in self.grads[begin:came].tolist()]), () if value >= 0 else tuple(given), before, after,
             )  # fmt: skip
             begin = sent
 
@@ -205,6 +207,17 @@ class Table:
 
 def _ids(values):
     return tuple([f"t{i}" for i in values.tolist()])
+
+
+@functools.lru_cache(maxsize=1024)
+def _spread(arguments, count, in_place):
+    """The parameter of each of `count` inputs; "" where several lists, or a base that comes along, leave it open."""
+    lists = [a for a in arguments if a[0] == "*"]
+    more = count - (len(arguments) - len(lists))
+    if more > 0 and lists and (in_place or len(lists) > 1):
+        return ("",) * count
+    found = [name for a in arguments for name in ([a[1:]] * more if a[0] == "*" else [a])]
+    return (*found, *[""] * (count - len(found)))
 
 
 def _owners(ends):

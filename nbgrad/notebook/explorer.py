@@ -87,6 +87,9 @@ class GraphView(anywidget.AnyWidget):
     folding = traitlets.Dict(
         help="How the graph is shown: 'actions', 'focus' and 'level' as in `graph/scene.py`, 'folds': what each cluster encloses, and 'whole': the size of the record."
     ).tag(sync=True)
+    step = traitlets.Int(-1, help="Which step of the recorded backward passes is shown, counted from 0 over all of them; -1: all. Both ways.").tag(
+        sync=True
+    )
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
     key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)

@@ -153,3 +153,25 @@ def test_hostile_names_stay_text(opened):
     page.locator("[data-id=t0] rect").click(position={"x": 4, "y": 4})  # the name runs over its neighbours
     expect(page.get_by_test_id("inspector").locator("h2")).to_have_text(name)
     assert page.evaluate("window.bad") is None
+
+
+def test_backward_is_played_in_the_file_too(opened):
+    import nbgrad as torch
+    from nbgrad.graph.drawing import record
+
+    with record(engine="builtin") as drawing:
+        a = torch.tensor(0.5, requires_grad=True)
+        h = torch.tensor([1.0, 2.0])
+        for _ in range(200):
+            h = torch.tanh(h * a)
+        h.sum().backward()
+    page = opened(drawing.to_html())
+    page.get_by_test_id("player-next").click()
+    expect(page.get_by_test_id("player-label")).to_contain_text("step 1 of 402 · SumBackward0")
+    page.get_by_test_id("player-next").click(click_count=2)
+    expect(page.get_by_test_id("player-facts")).to_contain_text("grad_h = grad_(h * a) * a")
+    page.get_by_test_id("player-jacobian").locator("summary").click()
+    expect(page.get_by_test_id("player-jacobian").locator("td").first).to_have_text("0.500")
+    page.get_by_test_id("player-last").click()
+    expect(page.get_by_test_id("player-facts")).to_have_text("Step 402 is not in this file.")
+    expect(page.get_by_test_id("inspector")).to_contain_text("Of the 402 steps of backward only the first 320 are in this file.")

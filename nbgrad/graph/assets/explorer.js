@@ -200,6 +200,7 @@ export class Explorer {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    const pressing = event.key === " " && event.target instanceof Element && event.target.closest("button, summary");
     const actions = {
       Escape: () => this.choose(""),
       "+": () => this.picture.zoom(1.25),
@@ -209,7 +210,7 @@ export class Explorer {
       ...Object.assign({}, ...this.parts.map((part) => part.keys)),
     };
     event.stopPropagation(); // the notebook has its own meaning for single keys
-    if (typing || !actions[event.key]) return;
+    if (typing || pressing || !actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();
   }

@@ -7,6 +7,7 @@
 import { Focus } from "./focus.js";
 import { Folding } from "./folding.js";
 import { Minimap } from "./minimap.js";
+import { Player } from "./player.js";
 import { Search } from "./search.js";
 import { Show } from "./show.js";
 import { Source } from "./source.js";
@@ -16,7 +17,7 @@ import { WatchProgress, WatchStrips } from "./watch.js";
  *   updated?: (ids: string[]) => void, redrawn?: () => void, kernelGone?: () => void, destroy?: () => void }} Part */
 
 /** @type {(new (explorer: import("./explorer.js").Explorer) => Part)[]} */
-const PARTS = [Show, Search, Focus, Folding, Minimap, Source, WatchProgress, WatchStrips];
+const PARTS = [Show, Search, Focus, Folding, Minimap, Source, Player, WatchProgress, WatchStrips];
 
 /** @param {import("./explorer.js").Explorer} explorer @returns {Part[]} */
 export function makeParts(explorer) {

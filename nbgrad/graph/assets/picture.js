@@ -24,6 +24,7 @@ export class Picture {
     this.marks = new Map();
     /** @type {SVGGElement[]} */
     this.nodes = [];
+    this.before = new Map(); // what stood in a line before it was written into: line -> its text and classes
     this.anchor = ["", ""]; // what should stay in place when the picture is exchanged, and its id then
     /** @type {(() => void) | undefined} */
     this.onView = undefined;
@@ -436,6 +437,65 @@ export class Picture {
       if (kind) drawBadge(place, kind, text);
     }
     this.relabel(new Set([id]));
+  }
+
+  /**
+   * Show the picture as it stood at one step of backward, or with null all of it again. Ink only: nothing moves.
+   * @param {{ now: string | null, node: (id: string, value: string) => string, edge: (from: string, to: string, value: string) => string,
+   *   norm: (from: string, value: string) => number | string | null, gradient: (value: string) => { norm: any, texts: string[] } | null } | null} step
+   *   `node` and `edge` give "now", "done" or ""; `norm` what came back along an edge; `gradient` what a value's line says, null for nothing
+   */
+  showStep(step) {
+    if (!this.drawing) return;
+    this.drawing.classList.toggle("nbx-stepping", step !== null);
+    const paint = (part, state) => {
+      part.classList.toggle("nbx-now", state === "now");
+      part.classList.toggle("nbx-done", state === "done" || state === "now");
+    };
+    for (const node of this.nodes) {
+      const [id, value] = [idOf(node), valueOf(node)];
+      const now = step !== null && step.now !== null && (id === step.now || value === step.now);
+      paint(node, now ? "now" : step && step.node(id, value) ? "done" : "");
+      if (now && id === step.now) this.reveal(node);
+    }
+    const ends = (part) => ["data-from", "data-to", "data-value"].map((name) => part.getAttribute(name) ?? "");
+    for (const twin of this.drawing.querySelectorAll(".nb-back")) {
+      const [from, to, value] = ends(twin);
+      paint(twin, step && step.edge(from, to, value));
+    }
+    for (const label of this.drawing.querySelectorAll(".nb-label")) {
+      const [from, to, value] = ends(label);
+      const line = label.querySelector(".nbx-back-label");
+      if (!line) continue;
+      const norm = step && step.edge(to, from, value) ? step.norm(to, value) : null;
+      paint(line, norm === null ? "" : "done");
+      this.ink(line, norm === null ? null : () => ((line.querySelector("tspan") ?? line).textContent = formatBrief(norm)));
+    }
+    for (const line of this.drawing.querySelectorAll(".nb-grad")) {
+      const told = step && step.gradient(line.getAttribute("data-grad") ?? "");
+      paint(line, told ? "done" : "");
+      this.ink(line, told && (() => writeLine(line, told.texts, told.norm)));
+    }
+  }
+
+  /** Write into a line, or with null put back what stood there before it was first written into. */
+  ink(line, write) {
+    const words = line.querySelector("tspan") ?? line;
+    const box = line.closest(".nb-row") && line.previousElementSibling?.previousElementSibling;
+    const parts = [words, box].filter(Boolean);
+    if (!this.before.has(line)) this.before.set(line, [words.textContent, ...parts.map((part) => part.getAttribute("class"))]);
+    const [text, ...classes] = this.before.get(line);
+    if (write) return write();
+    words.textContent = text;
+    parts.forEach((part, k) => classes[k] !== null && part.setAttribute("class", classes[k]));
+    this.before.delete(line);
+  }
+
+  /** What stands in the lines of these values now is to stay there. @param {string[]} ids */
+  forgetInk(ids) {
+    const gone = new Set(ids);
+    for (const line of this.before.keys())
+      if (gone.has(line.getAttribute("data-grad") ?? line.closest(".nb-label")?.getAttribute("data-value") ?? "")) this.before.delete(line);
   }
 
   destroy() {

@@ -5,7 +5,7 @@ page and may hold anything. It gives `(header, buffers)`, plain data and bytes, 
 second thread while a cell runs.
 """
 
-from . import array, difference, element, find, histogram, history, scene, window
+from . import array, difference, element, find, histogram, history, scene, step, window
 
 ANSWERS = {
     "array": array.answer,
@@ -15,5 +15,6 @@ ANSWERS = {
     "histogram": histogram.answer,
     "history": history.answer,
     "scene": scene.answer,
+    "step": step.answer,
     "window": window.answer,
 }

@@ -68,15 +68,15 @@ def serve(one_page):
 def explore(serve, kernel):
     """Mount the explorer on a graph (by default the lesson after backward) and return the page; `H` in the page is the host.
 
-    Questions are answered by the real answers on the kernel's side, of `arrays` (id -> {"data", "grad"}) and the graph.
+    Questions are answered by the real answers on the kernel's side, of `arrays` (id -> {"data", "grad"}) and the graph, or the `whole` that it is folded from.
     """
 
-    def mount(graph=None, *, arrays=None, svg=None, replies=True, second_model=True, width=1100, history=None, **state):
+    def mount(graph=None, *, arrays=None, svg=None, replies=True, second_model=True, width=1100, history=None, whole=None, **state):
         serve.set_viewport_size({"width": width, "height": 900})
         graph = graph or lesson.lesson_graph()
         kernel.source.arrays = lesson.lesson_arrays() if arrays is None else arrays
         kernel.source.told = history or {}
-        kernel.drawing.graph = graph
+        kernel.drawing.graph, kernel._record = whole or graph, graph
         state = {
             "graph": graph.to_json(), "svg": lesson.lesson_svg(graph) if svg is None else svg, "selected": "", "live": {}, "status": "",
             "theme": "auto", "key": "key1", "requests": "IPY_MODEL_second", "pinned": "", **state,
@@ -96,6 +96,7 @@ class Kernel:
     def __init__(self):
         self.source = Source()
         self.drawing = Drawing(Graph())
+        self._record = Graph()
 
     def answer(self, wish):
         found = ANSWERS[wish["kind"]](self, wish)

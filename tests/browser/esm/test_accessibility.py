@@ -1,21 +1,10 @@
 """What axe-core, the checker that browsers' own tools use, says of the explorer in its states, light and dark."""
 
-import importlib.resources
-
 import pytest
+from axe import violations
 from graph_builder import recurrent
 
 from nbgrad.graph.drawing import Drawing
-
-AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text()
-WORST = ("serious", "critical")
-
-
-def violations(page):
-    """The serious and critical findings, a line each."""
-    page.evaluate(AXE)
-    found = page.evaluate("async () => (await axe.run('.nbx', { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations")
-    return [f"{v['id']}: {node['html'][:160]}" for v in found if v["impact"] in WORST for node in v["nodes"]]
 
 
 def nothing(page):

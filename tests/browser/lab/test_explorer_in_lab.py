@@ -77,6 +77,38 @@ def test_arrays_come_while_a_cell_runs(notebook):
     notebook.page.evaluate("() => window.running")
 
 
+STEPS = """
+import nbgrad as torch, ipywidgets
+from IPython.display import display
+from nbgrad.graph.drawing import record
+from nbgrad.notebook.explorer import GraphView
+with record() as drawing:
+    x = torch.tensor([1., 2.], requires_grad=True)
+    z = x * x
+    loss = z.sum()
+    loss.backward()
+view = GraphView(drawing.shown, drawing.svg, None, drawing)
+slider = ipywidgets.IntSlider(-1, min=-1, max=2)
+link = ipywidgets.jslink((slider, "value"), (view, "step"))
+display(slider)
+view.show()
+"""
+
+
+def test_backward_is_played_step_by_step_and_the_position_is_shared(notebook):
+    notebook.reset(STEPS, "slider.value = 1").run()
+    label = notebook.page.get_by_test_id("player-label")
+    expect(label).to_contain_text("step 2 of 3 · MulBackward0")  # the slider leads
+    notebook.page.get_by_test_id("player-jacobian").locator("summary").click()
+    expect(notebook.page.get_by_test_id("player-jacobian").locator("td")).to_have_text(["1", "0", "0", "2"] * 2)
+    notebook.page.get_by_test_id("player-next").click()
+    expect(notebook.page.get_by_test_id("player-leaf")).to_contain_text("– none")
+    eventually(lambda: notebook.server.evaluate("view.step, slider.value"), "(2, 2)")
+    notebook.page.get_by_test_id("player-leave").click()
+    eventually(lambda: notebook.server.evaluate("view.step"), "-1")
+    assert notebook.errors == []
+
+
 def test_single_keys_stay_in_the_explorer(notebook):
     notebook.reset(SHOW).run()
     choose(notebook, "t2")
