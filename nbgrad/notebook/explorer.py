@@ -12,7 +12,7 @@ import hashlib
 import html
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Protocol
 
@@ -36,8 +36,8 @@ class Source(Protocol):
     def array(self, value_id: str, which: str) -> np.ndarray | None:
         """The array of a value ("data") or of its gradient ("grad") now; None where there is none."""
 
-    def state(self) -> dict[str, dict[str, Summary | None]]:
-        """Summaries of "data" and "grad" now, for every value that is still alive."""
+    def state(self, ids: Collection[str]) -> dict[str, dict[str, Summary | None]]:
+        """Summaries of "data" and "grad" now, for those of these values that are still alive."""
 
 
 class Requests(anywidget.AnyWidget):
@@ -165,12 +165,13 @@ class GraphView(anywidget.AnyWidget):
             return
         self._pushed_at = time.monotonic()
         try:
-            self._push(self.source.state())
+            shown = {value.id for value in self._record.values}
+            self._push(self.source.state(shown), shown)
         except Exception as fault:  # the reader's cell must not fail for the picture beside it
             self.status = f"not live any more: {type(fault).__name__}: {fault}"
 
-    def _push(self, state):
-        live = dict(self.live)
+    def _push(self, state, shown):
+        live = {id: now for id, now in self.live.items() if id in shown}  # of what is folded away nothing is sent
         for id, now in state.items():
             fresh = {which: _plain(now.get(which)) for which in ("data", "grad")}
             if fresh != self._shown(id):

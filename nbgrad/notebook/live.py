@@ -7,6 +7,7 @@ was assigned anew can still be looked into. Only reads; never runs a backward pa
 from __future__ import annotations
 
 import weakref
+from collections.abc import Collection
 from time import monotonic
 
 import numpy as np
@@ -75,12 +76,13 @@ class LiveTensors:
             tensor = tensor._grad
         return None if tensor is None else tensor._array
 
-    def state(self):
-        """Summaries of "data" and "grad" now, for every value that is still alive."""
+    def state(self, ids: Collection[str] | None = None):
+        """Summaries of "data" and "grad" now, for those of these values (of all where none are named) that are still alive."""
         self._settle()
         state = {}
-        for id, reference in self._tensors.items():
-            tensor = reference()
+        for id in self._tensors if ids is None else ids:
+            reference = self._tensors.get(id)
+            tensor = None if reference is None else reference()
             if tensor is None:
                 continue
             kept = tensor._grad

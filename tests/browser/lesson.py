@@ -214,7 +214,7 @@ class LessonSource:
     def array(self, value_id, which):
         return self.arrays.get(value_id, {}).get(which)
 
-    def state(self):
+    def state(self, ids):
         return {
             id: {which: summarize(a) for which, a in sides.items() if id in ("t0", "t1", "t2", "t3") or which == "data"}
             for id, sides in self.arrays.items()

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import nbgrad as torch
+from nbgrad.graph import record
 from nbgrad.graph.records import Graph, Summary, Value
 from nbgrad.notebook import explorer
 from nbgrad.notebook.explorer import Requests, GraphView, static_bundle
@@ -25,7 +27,7 @@ class OneTensor:
     def array(self, value_id, which):
         return np.arange(6.0).reshape(2, 3) if (value_id, which) == ("t0", "data") else None
 
-    def state(self):
+    def state(self, ids):
         self.reads += 1
         return {"t0": {"data": DATA, "grad": self.grad}}
 
@@ -110,7 +112,7 @@ def test_without_a_loop_the_next_refresh_brings_the_last_state(clock):
 def test_a_fault_in_the_source_is_told_in_the_toolbar_and_stops_nothing(clock):
     source = OneTensor()
     view = GraphView(graph(), SVG, source)
-    source.state = lambda: 1 / 0
+    source.state = lambda ids: 1 / 0
     clock.now += 1
     view.refresh()
     assert view.status == "not live any more: ZeroDivisionError: division by zero"
@@ -195,3 +197,25 @@ def test_repr_shows_no_address():
 
 def test_the_same_graph_has_the_same_key():
     assert GraphView(graph(), SVG).key == GraphView(graph(), SVG).key != GraphView(graph(cut="data"), SVG).key
+
+
+def test_only_what_is_drawn_is_read_and_sent():
+    """Of a record of thousands of living tensors a view reads those of its picture, also after another scene was asked for."""
+    asked = []
+
+    class Many(OneTensor):
+        def state(self, ids):
+            asked.append(set(ids))
+            return {}
+
+    with record() as drawing:
+        x = torch.ones(3, requires_grad=True)
+        for _ in range(500):
+            x = torch.tanh(x)
+    view = GraphView(drawing.shown, drawing.svg, Many(), drawing)
+    assert asked[-1] == {v.id for v in drawing.shown.values} and len(asked[-1]) < 20
+    [group] = [dict(c.params) for c in drawing.shown.calls if c.id.startswith("g")]
+    view.look([{"open": [group["first"], group["last"]]}])
+    assert asked[-1] > {v.id for v in drawing.shown.values}
+    assert view.folding["actions"] and json.loads(view.graph)["calls"] and view.folding["whole"]["operators"] == 500
+    view.close()
