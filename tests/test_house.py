@@ -50,6 +50,7 @@ FLOORS = {
     "nbgrad.graph.__init__": 6,
     "nbgrad.graph.drawing": 6,
     "nbgrad.graph.capture": 6,
+    "nbgrad.graph.find": 6,
     "nbgrad.graph.drain": 6,
     "nbgrad.graph.finish": 6,
     "nbgrad.graph.grown": 6,

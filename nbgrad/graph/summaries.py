@@ -48,6 +48,24 @@ class Summaries:
         dtype = self._types[number]
         return summarize(np.frombuffer(bytes(self._bytes[start : start + size * dtype.itemsize]), dtype))
 
+    def not_finite(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each of these summaries, whether its array holds NaN, and whether it holds infinities: two arrays of bool."""
+        codes = self._where.rows[numbers, 0]
+        kinds, starts = codes & (1 << _SHIFT) - 1, codes >> _SHIFT
+        nan, inf = np.zeros(len(codes), bool), np.zeros(len(codes), bool)
+        odd = kinds == _ODD
+        if odd.any():
+            nan[odd] = np.array([s.nan > 0 for s in self._odd])[starts[odd]]
+            inf[odd] = np.array([s.inf > 0 for s in self._odd])[starts[odd]]
+        data = np.frombuffer(bytes(self._bytes), np.uint8)
+        for kind in np.unique(kinds[kinds >= _BYTES]).tolist():
+            number, size = divmod(kind - _BYTES, FEW + 1)
+            dtype, some = self._types[number], np.flatnonzero(kinds == kind)
+            if size and dtype.kind in "fc":
+                block = data[starts[some][:, None] + np.arange(size * dtype.itemsize)].view(dtype)
+                nan[some], inf[some] = np.isnan(block).any(1), np.isinf(block).any(1)
+        return nan, inf
+
     def read(self, arrays) -> int:
         """Append the summaries of these arrays, in order; returns the number of the first."""
         arrays = [a if type(a) is np.ndarray else np.asarray(whole_batch(a)) for a in arrays]

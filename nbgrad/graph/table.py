@@ -200,9 +200,23 @@ class Table:
                 f"s{i}", self.texts[kind], self.texts[name], None if parent < 0 else f"s{parent}", None if place < 0 else self.places[place]
             )
 
+    def not_finite(self, column: int) -> tuple[np.ndarray, np.ndarray]:
+        """For each value, whether its elements (`DATA`) or its gradient (`GRAD`) hold NaN, and whether they hold infinities."""
+        numbers = self.state[:, column]
+        found = np.zeros((2, len(numbers)), bool)
+        for summaries, some in ((self.summaries, numbers >= 0), (self.late, numbers < -1)):
+            found[:, some] = summaries.not_finite(np.where(numbers >= 0, numbers, -2 - numbers)[some])
+        return found[0], found[1]
+
     def summary(self, number: int) -> Summary | None:
         """The summary of a number in `state` or `grads`."""
         return self.summaries[number] if number >= 0 else None if number == -1 else self.late[-2 - number]
+
+
+def table_of(graph) -> Table | None:
+    """The table that a graph's values and calls are read from; None where they stand in tuples, or were made of several graphs."""
+    table = getattr(graph.calls, "table", None)
+    return table if table is not None and graph.values is table.values and graph.calls is table.calls else None
 
 
 def _ids(values):

@@ -3,9 +3,10 @@
 import random
 
 import pytest
+import nbgrad as torch
 from graph_builder import Build, chain, fixture, recurrent, tangle
 
-from nbgrad.graph import transform
+from nbgrad.graph import record, transform
 from nbgrad.graph.assemble import assemble
 from nbgrad.graph.cut import Cut, group_of
 from nbgrad.graph.find import find
@@ -148,3 +149,24 @@ def test_search_reads_the_whole_record():
 def test_a_group_is_made_of_the_operators_that_were_written():
     outline = outline_of(fixture("lesson"), "story")
     assert dict(group_of(outline, 0, 3, "line 5", None).group.params) == {"calls": "2", "first": "c0", "last": "c3"}
+
+
+@pytest.mark.parametrize("text", ["h", "w", "tanh", "(4,)", "float32", "has nan", "has inf", "grad is none", "parameter", "leaf", "cut", "in place", "pow", "zz", "Mul"])
+def test_search_of_columns_finds_what_search_of_records_does(text):
+    with record() as drawing:
+        w = torch.full((4,), 0.5, requires_grad=True)
+        big = torch.zeros(30)
+        big[3] = float("inf")
+        x = torch.ones(4)
+        for _ in range(5):
+            x = torch.tanh(x * w)
+        unused = w * 3
+        bad = torch.log(x.detach() - 2) * big[:4] + (big - big).sum()
+        x.sum().backward()
+        with torch.no_grad():
+            w -= w.grad**2
+    graph = drawing.graph
+    columns, records = find(graph, text), find(Graph.from_json(graph.to_json()), text)
+    assert columns.count == records.count and [h.id for h in columns.hits] == [h.id for h in records.hits]
+    assert find(graph, text).count or text in ("zz", "h")
+    del bad, unused
