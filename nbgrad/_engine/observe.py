@@ -26,6 +26,8 @@ class Asked(NamedTuple):
 class Observer:
     """Hears of everything that happens on one thread; override what you need."""
 
+    alone = False  # whether no watcher is to hear of backward passes while this one observes
+
     def begin(self, op, args):
         """An operator is about to run; `op` or `op_failed` follows, with the calls inside it, if it makes any, between them."""
 
@@ -254,7 +256,7 @@ def for_backward(observer, roots, nodes, accumulators):
     """Who hears of a backward pass from these tensors: one observer, or None. Watchers hear last, when the thread's own observer knows already."""
     while isinstance(observer, Layer) and not observer.hears_backward:
         observer = observer.below
-    for watcher in watchers[:]:
+    for watcher in () if observer is not None and observer.alone else watchers[:]:
         listener = watcher.wants(roots, nodes, accumulators)
         if listener is not None:
             observer = listener if observer is None else _Fanout(observer, listener)

@@ -5,6 +5,7 @@ terminals as text, and which saves itself as SVG, DOT, HTML or JSON.
 """
 
 from .drawing import Drawing, draw, record
+from .replay import CannotReplay, replay
 from .records import Call, Graph, Place, Scope, Step, Summary, Value
 
-__all__ = ["Call", "Drawing", "Graph", "Place", "Scope", "Step", "Summary", "Value", "draw", "record"]
+__all__ = ["Call", "CannotReplay", "Drawing", "Graph", "Place", "Scope", "Step", "Summary", "Value", "draw", "record", "replay"]
