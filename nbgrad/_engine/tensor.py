@@ -438,7 +438,7 @@ def own_gradient(grad):
     if not isinstance(grad, Tensor):
         return wrap(np.array(grad, order="C"))
     if state.mode.grad:  # with `create_graph` the copy has a history
-        return wrap(np.empty(grad._array.shape, grad._array.dtype)).copy_(grad)
+        return wrap(np.zeros(grad._array.shape, grad._array.dtype)).copy_(grad)
     return wrap(np.array(grad._array, order="C"))
 
 

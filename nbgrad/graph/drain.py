@@ -149,7 +149,7 @@ class Reading:
             for i in signature.tensors:
                 value = known.get(id(args[i]))
                 inputs.append(self._value(args[i]) if value is None else value)
-        again = op is RENEWS and self._found(result) is not None
+        renewed = self._found(result) if op is RENEWS else None
         loses = node is None and any(map(self._requires_grad, inputs))
         is_view = False
         for t in results:
@@ -162,7 +162,7 @@ class Reading:
             self.nodes += (node.sequence, call)
         self.inputs += inputs
         self._call(signature.what, self._params(signature, op, args), edges, place, grad_mode | in_place << 1 | is_view << 2, len(inputs), len(results))
-        self.writer.op(op, args, inputs, result, in_place, place, signature.lists, again)
+        self.writer.op(op, args, inputs, result, in_place, place, signature.lists, renewed)
         self.last_error = None
 
     def _call(self, what, params, edges, place, how, taken, made):

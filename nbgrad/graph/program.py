@@ -34,6 +34,12 @@ class Do(NamedTuple):
 HEARD = Do("", ())
 
 
+class Renewed(NamedTuple):
+    """The engine made the history of a view anew, which from now on is another value."""
+
+    value: int
+
+
 class Failed(NamedTuple):
     """An operator that raised: it is told again, not tried again."""
 
@@ -154,12 +160,12 @@ class Writer:
 
     # ---- operators
 
-    def op(self, op, args, inputs, result, in_place, place, lists, renews):
-        """An operator ran on these inputs; `renews` says that only the history of a view was made anew."""
+    def op(self, op, args, inputs, result, in_place, place, lists, renewed):
+        """An operator ran on these inputs; `renewed` is the value whose history alone it made anew, if any."""
         if self.off:
             return
-        if self.passing or renews:
-            self.actions.append(HEARD)
+        if self.passing or renewed is not None:
+            self.actions.append(HEARD if self.passing else Renewed(renewed))
             return
         if not isinstance(op, Op) and not (isinstance(op, str) and op in ("data", "detach")):
             return self.refuse(f"{getattr(op, '__name__', None) or op} is a custom Function, which only your own code can run", place=place)
@@ -291,13 +297,14 @@ class Writer:
 
     def write(self):
         """Add this part to the program."""
-        program = self.program
+        program, reading = self.program, self.reading
+        self.reading = None  # which holds the writer: in a circle its arrays would stay
         if program is None or program.refusal is not None:
             return
         for number, tensor, origin, memory in self.new:
-            self._keep_source(number, tensor, origin, memory)
+            self._keep_source(reading, number, tensor, origin, memory)
         for number, place in self.random:
-            array = self.reading.read.get(number)
+            array = reading.read.get(number)
             if array is None:
                 self.refuse("it drew more random numbers than are kept", place=place)
             else:
@@ -310,8 +317,7 @@ class Writer:
         program.passes, program.passing = self.passes, self.passing
         program.grads = {i: (r, origin) for i, (r, origin) in self.grads.items() if r() is not None}
 
-    def _keep_source(self, number, tensor, origin, memory):
-        reading = self.reading
+    def _keep_source(self, reading, number, tensor, origin, memory):
         array = None
         if origin is None:
             array = reading.read.get(number)

@@ -21,7 +21,7 @@ from .._engine.op import run
 from .._engine.tensor import Tensor, wrap
 from .capture import FAILED, Recorder
 from .finish import _summary_of_large
-from .program import HEARD, HERE, Constant, Do, Failed, Filled, Pass, Read
+from .program import HEARD, HERE, Constant, Do, Failed, Filled, Pass, Read, Renewed
 from .records import Graph
 from .summaries import Summaries
 from .table import (
@@ -165,6 +165,9 @@ class _Run:
                 kind = type(action)
                 if action is HEARD:
                     self.at += 1
+                elif kind is Renewed:
+                    self.tensors[self.outputs[self.gives[self.at]]] = self.tensor(action.value)
+                    self.at += 1
                 elif kind is Do:
                     self.do(action, mode)
                 elif kind is Pass:
@@ -190,7 +193,7 @@ class _Run:
         try:
             result = self.call(op, args, how & IN_PLACE)
         except Exception as error:
-            raise CannotReplay(f"{self.call_named(at)} raised {type(error).__name__}: {error}") from None
+            raise CannotReplay(f"{self.call_named(at)} raised {_words(error)}") from None
         if drawn is not None:
             np.copyto(result._array, drawn)
         self.at += 1
@@ -301,7 +304,7 @@ class _Run:
         except CannotReplay:
             raise
         except Exception as error:
-            raise CannotReplay(f"backward raised {type(error).__name__}: {error}") from None
+            raise CannotReplay(f"backward raised {_words(error)}") from None
         self.passes.append(found or ())
         self.number_results()
 
@@ -366,6 +369,11 @@ class _Run:
 _PLACE = (replay.__code__, 0)  # on whose behalf a replay computes; nobody is shown it
 _UNUSED = Generator()  # draws numbers that are put aside for the recorded ones
 _SHAPE_OF_STEP = [PASS, ORDER, VALUE, CALL, CAME, SENT]
+
+
+def _words(error):
+    """An error without what nbgrad adds about places, which would be ours."""
+    return f"{type(error).__name__}: {str(error).partition(' [nbgrad]')[0]}"
 
 
 def _filled(a, given):
