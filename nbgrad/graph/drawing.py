@@ -23,10 +23,10 @@ from .html import answer_key, to_html
 from .layout import ENGINES
 from .offline import scenes
 from .local_jacobian import local_jacobian, unchanged
-from .picture import DIRECTIONS
+from .picture import DIRECTIONS, Picture, picture
 from .cut import Fold
 from .records import Call, Graph, Value
-from .replay import CannotReplay, replay
+from .replay import replay
 from .scene import LEVELS, scene
 from .static import static_page
 from .stepping import embedded
@@ -77,10 +77,18 @@ class Drawing:
 
         `level` is "story" or "ops" in place of the drawing's own. Raises `KeyError` for a focus that the graph does not have.
         """
+        found = self._scene(self.graph, actions, focus, level)
+        return Look(found.graph, render.paint(found.graph, **self._painted, **self._described), found.folds)
+
+    def picture_of(self, graph: Graph, actions: tuple = (), focus: tuple = (), level: str | None = None) -> tuple[Graph, Picture]:
+        """The same of another graph of the same shape, such as a replay of this one: the small graph, and what its picture says, laid out nowhere."""
+        shown = self._scene(graph, actions, focus, level).graph
+        return shown, picture(shown, **self._described)
+
+    def _scene(self, graph, actions, focus, level):
         wished = self._options["backward"]
         options = {k: v for k, v in self._options.items() if k != "backward"} | ({"level": level} if level else {})
-        found = scene(self.graph, focus=focus or ((wished, None) if wished else ()), actions=actions, **options)
-        return Look(found.graph, render.paint(found.graph, **self._painted, **self._described), found.folds)
+        return scene(graph, focus=focus or ((wished, None) if wished else ()), actions=actions, **options)
 
     @property
     def theme(self) -> str:

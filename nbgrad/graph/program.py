@@ -168,7 +168,7 @@ class Writer:
             self.actions.append(HEARD if self.passing else Renewed(renewed))
             return
         if not isinstance(op, Op) and not (isinstance(op, str) and op in ("data", "detach")):
-            return self.refuse(f"{getattr(op, '__name__', None) or op} is a custom Function, which only your own code can run", place=place)
+            return self.refuse(f"{getattr(op, 'name', op)} is a custom Function, which only your own code can run", place=place)
         if self.reading.call > MAX_OPERATORS:
             return self.refuse(f"it has more than {MAX_OPERATORS:,} operators")
         if any(type(t._array) is not np.ndarray for t in args if isinstance(t, Tensor)):

@@ -8,7 +8,7 @@ is run once as it was; where that does not give every recorded number again, to 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,11 @@ def replay(graph: Graph, changes: Mapping[Any, Any] | None = None) -> Graph:
     >>> torch.graph.replay(g.graph, {"w": 5.0}).named("w").grad.values
     (10.0,)
     """
+    return replay_with_arrays(graph, changes)[0]
+
+
+def replay_with_arrays(graph: Graph, changes: Mapping[Any, Any] | None = None) -> tuple[Graph, Callable[[str, str], np.ndarray | None]]:
+    """The same, and what gives the elements: `arrays(id, which)` for "data", or for "grad" of what keeps one; None where they are not at hand."""
     table = getattr(graph.values, "table", None)
     program = getattr(table, "program", None)
     if program is None:
@@ -63,7 +68,15 @@ def replay(graph: Graph, changes: Mapping[Any, Any] | None = None) -> Graph:
     again = _Run(table, _numbered(graph, table, changes or {}))
     found = again.table()
     notes = _compare_reads(table, found) if changes else ()
-    return graph.replace(values=found.values, calls=found.calls, steps=found.steps, scopes=found.scopes, notes=graph.notes + notes)
+    other = graph.replace(values=found.values, calls=found.calls, steps=found.steps, scopes=found.scopes, notes=graph.notes + notes)
+    return other, again.array
+
+
+def changeable(graph: Graph) -> dict[str, np.ndarray]:
+    """What `replay` can change, small tensors only: value id -> the elements that it was recorded with. Raises `CannotReplay` as `replay` does."""
+    replay(graph)
+    sources = graph.values.table.program.sources
+    return {f"t{i}": s.array for i, s in sources.items() if s.array is not None and s.array.dtype.kind == "f"}
 
 
 # ---- what is to be other
@@ -327,6 +340,17 @@ class _Run:
             state[number, DATA] = -2 - late.append(_summary_of_large(self.tensor(number)._array, kept.names[number] >= 0))
         self.read_kept_gradients(state, late)
         return dataclasses.replace(kept, state=state, late=late, grads=ledger.grads.rows[:, 0], summaries=ledger.summaries)
+
+    def array(self, id, which):
+        """The elements of a value, or of its `.grad`; None for what was changed in place since, and for a gradient that nobody keeps."""
+        number = self.kept.values.number(id)
+        tensor = self.tensors.get(number)
+        if tensor is None or any(t is tensor and n > number for n, t in self.tensors.items()):
+            return None
+        if which == "data":
+            return tensor._array
+        kept = self.kept.state[number, GRAD] < -1
+        return tensor._grad._array if kept and tensor._grad is not None and number not in self.program.assigned else None
 
     def read_kept_gradients(self, state, late):
         kept = self.kept
