@@ -45,7 +45,7 @@ export class WhatIf {
       this.controls,
       this.words,
     );
-    this.said = element("span");
+    this.said = element("span", { class: "nbx-whatif-said" });
     this.banner = element(
       "div",
       { class: "nbx-whatif-banner", hidden: true, dataset: { testid: "whatif-banner" } },
@@ -229,11 +229,13 @@ export class WhatIf {
     else {
       const { picture, record } = this.explorer;
       this.shown = wish;
-      for (const [id, lines] of Object.entries(header.nodes)) picture.setValue(id, lines);
-      for (const [from, to, value, norm, width] of header.edges) picture.setEdge(from, to, value, norm, width);
+      if (!this.explorer.imagined) picture.keep();
       const stamp = (this.stamp = (this.stamp ?? 0) + 1);
       const state = Object.entries(header.state).filter(([id]) => record.values.has(id));
       this.explorer.imagine(Object.fromEntries(state.map(([id, now]) => [id, { ...now, stamp: `what if ${stamp}` }])));
+      for (const [id, lines] of Object.entries(header.nodes)) picture.setValue(id, lines);
+      // after the gradients of the values: along an edge comes only what its own operator sent
+      for (const [from, to, value, norm, width] of header.edges) picture.setEdge(from, to, value, norm, width);
     }
     this.explorer.element.classList.toggle("nbx-imagined", !this.trouble);
     this.showBanner();
@@ -250,8 +252,8 @@ export class WhatIf {
 
   restore() {
     if (this.explorer.imagined) {
-      this.explorer.picture.restore();
       this.explorer.imagine(null);
+      this.explorer.picture.restore();
     }
     this.shown = null;
     this.explorer.element.classList.remove("nbx-imagined");
@@ -275,7 +277,7 @@ export class WhatIf {
     this.banner.classList.toggle("nbx-refused", Boolean(this.active && this.trouble));
     if (!this.active) this.trouble = "";
     const says = this.trouble ? `${this.sentence()} — ${sentence(this.trouble)} The recorded numbers are shown.` : this.sentence();
-    this.said.textContent = this.active ? [says, ...(this.notes ?? [])].join(" · ") : "";
+    this.said.title = this.said.textContent = this.active ? [says, ...(this.notes ?? [])].join(" · ") : "";
   }
 
   /** Ask about elements under the changes that are shown; undefined where the tensors themselves are shown. */
@@ -286,7 +288,7 @@ export class WhatIf {
 
   /** Another scene of the same graph is drawn, or the first one. */
   redrawn() {
-    this.explorer.stage.append(this.banner);
+    if (!this.banner.isConnected) this.explorer.status.before(this.banner); // in the toolbar, where it hides nothing
     this.explorer.imagined = null;
     this.shown = null;
     if (this.explorer.shared.get("what_if")?.length) this.follow();
