@@ -317,6 +317,8 @@ class _Run:
         except CannotReplay:
             raise
         except Exception as error:
+            if any(source.computed for source in self.program.sources.values()):
+                raise self.another_way(-1) from None
             raise CannotReplay(f"backward raised {_words(error)}") from None
         self.passes.append(found or ())
         self.number_results()
@@ -416,10 +418,10 @@ def _verify(table, found):
         for column, what in ((DATA, ""), (GRAD, "the gradient of ")):
             was, now = (t.summary(int(t.state[number, column])) for t in (table, found))
             if not _same(was, now):
-                raise CannotReplay(f"{what}{_name(table, number)} came out otherwise than recorded: something changed it that no operator tells of")
+                raise CannotReplay(f"{what}{_name(table, number)} came out otherwise than recorded: something changed it that no operator tells of, as .data and numpy() can")
     for was, now in zip(table.grads.tolist(), found.grads.tolist()):
         if not _same(table.summary(was), found.summary(now)):
-            raise CannotReplay("a gradient came out otherwise than recorded: something changed it that no operator tells of")
+            raise CannotReplay("a gradient came out otherwise than recorded: something changed it that no operator tells of, as .data and numpy() can")
 
 
 def _same(a, b):

@@ -38,6 +38,7 @@ export class Explorer {
       theme: () => this.theme.name,
       onSelect: (id) => this.choose(id),
       onReveal: (id) => this.reveal(id),
+      onElement: (id, index) => this.part("whatif")?.pick(id, index),
       ask: (kind, wish) => this.part("whatif")?.ask(kind, wish) ?? host.ask(kind, wish),
       shared: this.shared,
       noElements: host.noElements,

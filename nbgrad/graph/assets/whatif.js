@@ -88,11 +88,11 @@ export class WhatIf {
     this.element.hidden = !leaf || Boolean(host.knows);
     this.target = null;
     if (this.element.hidden) return;
-    this.choose(value, value.shape.length && size(value.shape) > 1 ? value.shape.map(() => 0) : null);
+    this.choose(value, value.shape.length && countOf(value.shape) > 1 ? value.shape.map(() => 0) : null);
     this.say("…");
     const can = await this.asked();
     if (this.explorer.selected !== id) return;
-    if (can.refused) this.say(sentence(can.refused));
+    if (can.refused) this.say(asSentence(can.refused));
     else if (!can.changeable?.includes(id)) this.say("Its elements were not kept: nothing to change here.");
     else this.offer();
   }
@@ -126,6 +126,13 @@ export class WhatIf {
     this.choice.replaceChildren(name, ...(fields.length ? ["[", ...fields, "]"] : []), " =");
   }
 
+  /** Offer the element that was chosen in the inspector. @param {string} id @param {number[]} index */
+  pick(id, index) {
+    if (id !== this.value?.id || !this.index || this.element.hidden) return;
+    this.choose(this.value, index);
+    this.offer();
+  }
+
   moveTo(dim, field) {
     const at = Math.max(0, Math.min(this.value.shape[dim] - 1, Math.round(Number(field.value) || 0)));
     field.value = String(at);
@@ -137,7 +144,7 @@ export class WhatIf {
   async offer() {
     const { value, index } = this;
     const known = value.data?.values ?? [];
-    let was = known.length === size(value.shape) ? toNumber(known[flat(value.shape, index)]) : null;
+    let was = known.length === countOf(value.shape) ? toNumber(known[offsetIn(value.shape, index)]) : null;
     if (was === null) {
       const answer = await this.explorer.host.ask("replay", { changes: [], element: [value.id, index ?? []] }).catch(() => null);
       if (value !== this.value || index !== this.index) return;
@@ -145,8 +152,8 @@ export class WhatIf {
     }
     if (was === null || !Number.isFinite(was)) return this.say(was === null ? "Its elements are not at hand." : `It is ${formatNumber(was)}: no slider goes there.`);
     this.target = { id: value.id, index, was };
-    this.known.set(keyOf(value.id, index), this.target);
-    this.reach = round(was === 0 ? 1 : 2 * Math.abs(was));
+    this.known.set(changeKey(value.id, index), this.target);
+    this.reach = niceReach(was === 0 ? 1 : 2 * Math.abs(was));
     this.centre = was;
     this.say("");
     this.show();
@@ -161,13 +168,13 @@ export class WhatIf {
 
   /** The number that is set, or the recorded one. */
   get present() {
-    const found = this.changes.find(([id, index]) => keyOf(id, index) === keyOf(this.target.id, this.target.index));
+    const found = this.changes.find(([id, index]) => changeKey(id, index) === changeKey(this.target.id, this.target.index));
     return found ? found[2] : this.target.was;
   }
 
   show() {
     const { present } = this;
-    if (Math.abs(present - this.centre) > this.reach) this.reach = round(Math.abs(present - this.centre) * 1.5);
+    if (Math.abs(present - this.centre) > this.reach) this.reach = niceReach(Math.abs(present - this.centre) * 1.5);
     const [low, high] = [this.centre - this.reach, this.centre + this.reach];
     Object.assign(this.slider, { min: String(low), max: String(high), step: String(this.reach / (STEPS / 2)), value: String(present) });
     this.slider.setAttribute("aria-label", `what if ${this.nameOf(this.target)} were`);
@@ -180,7 +187,7 @@ export class WhatIf {
 
   scale(factor) {
     this.centre = this.present;
-    this.reach = round(this.reach * factor);
+    this.reach = niceReach(this.reach * factor);
     this.show();
   }
 
@@ -192,7 +199,7 @@ export class WhatIf {
 
   set(number) {
     const { id, index, was } = this.target;
-    const others = this.changes.filter(([other, at]) => keyOf(other, at) !== keyOf(id, index));
+    const others = this.changes.filter(([other, at]) => changeKey(other, at) !== changeKey(id, index));
     this.explorer.shared.set("what_if", Math.abs(number - was) < this.reach * 1e-9 ? others : [...others, [id, index, number]]);
   }
 
@@ -239,7 +246,7 @@ export class WhatIf {
     }
     this.explorer.element.classList.toggle("nbx-imagined", !this.trouble);
     this.showBanner();
-    if (wish === this.changes) this.explorer.announce(this.trouble ? sentence(this.trouble) : this.outcome());
+    if (wish === this.changes) this.explorer.announce(this.trouble ? asSentence(this.trouble) : this.outcome());
   }
 
   /** What is spoken after a change: the new number and what came of it at the end of the graph. */
@@ -261,7 +268,7 @@ export class WhatIf {
 
   sentence() {
     const one = ([id, index, number]) => {
-      const was = this.known.get(keyOf(id, index))?.was;
+      const was = this.known.get(changeKey(id, index))?.was;
       return `${this.nameOf({ id, index })} = ${formatBrief(number)}${was === undefined ? "" : ` (was ${formatBrief(was)})`}`;
     };
     const first = this.changes.slice(0, 3).map(one).join(", ");
@@ -276,7 +283,7 @@ export class WhatIf {
     this.banner.hidden = !this.active;
     this.banner.classList.toggle("nbx-refused", Boolean(this.active && this.trouble));
     if (!this.active) this.trouble = "";
-    const says = this.trouble ? `${this.sentence()} — ${sentence(this.trouble)} The recorded numbers are shown.` : this.sentence();
+    const says = this.trouble ? `${this.sentence()} — ${asSentence(this.trouble)} The recorded numbers are shown.` : this.sentence();
     this.said.title = this.said.textContent = this.active ? [says, ...(this.notes ?? [])].join(" · ") : "";
   }
 
@@ -301,27 +308,27 @@ export class WhatIf {
 }
 
 /** @param {number[]} shape */
-function size(shape) {
+function countOf(shape) {
   return shape.reduce((a, b) => a * b, 1);
 }
 
 /** Where an element stands among all, row by row. @param {number[]} shape @param {number[] | null} index */
-function flat(shape, index) {
+function offsetIn(shape, index) {
   return (index ?? []).reduce((at, i, dim) => at * shape[dim] + i, 0);
 }
 
-function keyOf(id, index) {
+function changeKey(id, index) {
   return `${id}[${index ?? ""}]`;
 }
 
 /** The next larger of 1, 2 or 5 times a power of ten. @param {number} x */
-function round(x) {
+function niceReach(x) {
   const power = 10 ** Math.floor(Math.log10(x));
   return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= x * 0.999) ?? x;
 }
 
 /** @param {string} words */
-function sentence(words) {
+function asSentence(words) {
   const text = oneLine(words, 300);
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
