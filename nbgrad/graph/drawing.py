@@ -254,12 +254,18 @@ class Drawing:
         <BLANKLINE>
         """
         drawing = self.with_options(**options) if options else self
-        if "IPython" in sys.modules:
+        if "IPython" in sys.modules:  # else nobody has a notebook open
             from ..notebook.showing import show_live
 
             if show_live(drawing):
                 return
         print(drawing.to_text())
+
+    def widget(self) -> Any:
+        """The live explorer as a widget, a `GraphView`, to be laid out and linked with other ipywidgets. Raises `ImportError` without ipywidgets."""
+        from ..notebook.showing import view_of
+
+        return view_of(self)[0]
 
     def save(self, path: str | os.PathLike) -> pathlib.Path:
         """Write to a file whose ending says as what: .svg, .dot, .html, .json or .txt. Raises `ValueError` for another ending."""
