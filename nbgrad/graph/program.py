@@ -124,7 +124,9 @@ class Program:
 
     def cut_back(self, mark):
         """Forget what was written after a mark; what is kept by number is written anew."""
-        length, self.refusal, self.bytes, self.passes, self.passing = mark or (0, None, 0, 0, False)
+        length, refusal, self.bytes, self.passes, self.passing = mark or (0, None, 0, 0, False)
+        if len(self.actions) >= length:  # else it was given up meanwhile, and stays so
+            self.refusal = refusal
         del self.actions[length:]
 
     def snapshot(self, ledger) -> Program:

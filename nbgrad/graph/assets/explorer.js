@@ -257,6 +257,7 @@ export class Explorer {
     const changed = new Set([...Object.keys(state ?? {}), ...Object.keys(this.imagined ?? {})]);
     this.imagined = state;
     for (const id of changed) this.inkGradient(id);
+    for (const node of this.picture.nodes) node.classList.remove("nbx-changed"); // nothing arrived: a glow at every move would only flicker
     this.picture.relabel(changed);
     this.inspector.refresh();
   }

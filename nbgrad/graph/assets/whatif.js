@@ -89,11 +89,11 @@ export class WhatIf {
     this.target = null;
     if (this.element.hidden) return;
     this.choose(value, value.shape.length && countOf(value.shape) > 1 ? value.shape.map(() => 0) : null);
-    this.say("…");
+    this.say("…", true);
     const can = await this.asked();
     if (this.explorer.selected !== id) return;
-    if (can.refused) this.say(asSentence(can.refused));
-    else if (!can.changeable?.includes(id)) this.say("Its elements were not kept: nothing to change here.");
+    if (can.refused) this.say(asSentence(can.refused), true);
+    else if (!can.changeable?.includes(id)) this.say("Its elements were not kept: nothing to change here.", true);
     else this.offer();
   }
 
@@ -119,7 +119,7 @@ export class WhatIf {
         min: 0,
         max: value.shape[dim] - 1,
         value: at,
-        "aria-label": `index in dimension ${dim}, 0 to ${value.shape[dim] - 1}`,
+        "aria-label": `place along dimension ${dim}, 0 to ${value.shape[dim] - 1}`,
         onchange: (event) => this.moveTo(dim, event.target),
       }),
     );
@@ -159,9 +159,11 @@ export class WhatIf {
     this.show();
   }
 
-  say(text) {
+  /** Say something in the place of the slider, or of all, or nothing. @param {string} text */
+  say(text, alone = false) {
     this.words.textContent = text;
     this.controls.hidden = text !== "";
+    this.choice.hidden = alone;
   }
 
   // -- the slider ---------------------------------------------------------------------------------------------------------------
@@ -242,11 +244,18 @@ export class WhatIf {
       this.explorer.imagine(Object.fromEntries(state.map(([id, now]) => [id, { ...now, stamp: `what if ${stamp}` }])));
       for (const [id, lines] of Object.entries(header.nodes)) picture.setValue(id, lines);
       // after the gradients of the values: along an edge comes only what its own operator sent
-      for (const [from, to, value, norm, width] of header.edges) picture.setEdge(from, to, value, norm, width);
+      this.edges = header.edges;
+      this.updated();
     }
     this.explorer.element.classList.toggle("nbx-imagined", !this.trouble);
     this.showBanner();
     if (wish === this.changes) this.explorer.announce(this.trouble ? asSentence(this.trouble) : this.outcome());
+  }
+
+  /** Write again what came back along the edges, after gradients were written. */
+  updated() {
+    if (!this.shown) return;
+    for (const [from, to, value, norm, width] of this.edges) this.explorer.picture.setEdge(from, to, value, norm, width);
   }
 
   /** What is spoken after a change: the new number and what came of it at the end of the graph. */
@@ -268,11 +277,19 @@ export class WhatIf {
 
   sentence() {
     const one = ([id, index, number]) => {
-      const was = this.known.get(changeKey(id, index))?.was;
+      const was = this.known.get(changeKey(id, index))?.was ?? this.recorded(id, index);
       return `${this.nameOf({ id, index })} = ${formatBrief(number)}${was === undefined ? "" : ` (was ${formatBrief(was)})`}`;
     };
     const first = this.changes.slice(0, 3).map(one).join(", ");
     return `what if: ${first}${this.changes.length > 3 ? ` and ${plural(this.changes.length - 3, "more change")}` : ""}`;
+  }
+
+  /** What the record says of a number that another view has changed; undefined where it does not say. */
+  recorded(id, index) {
+    const values = [...this.explorer.record.values.values()];
+    const value = this.explorer.record.values.get(id) ?? values.find((v) => v.name === id);
+    const known = value?.data?.values ?? [];
+    return value && known.length === countOf(value.shape) && (index || known.length === 1) ? known[offsetIn(value.shape, index)] : undefined;
   }
 
   nameOf({ id, index }) {

@@ -31,6 +31,8 @@ def answer(view, wish):
         return (_picture(view, changes) if changes else _choices(view, wish)), []
     except CannotReplay as why:
         return {"refused": str(why)}, []
+    except (KeyError, ValueError) as why:  # of changes that another program made up
+        return {"refused": f"there is nothing to change: {why}"}, []
 
 
 def _changes(plain):

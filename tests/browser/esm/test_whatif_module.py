@@ -142,7 +142,7 @@ def test_one_element_of_a_larger_leaf(ask_kernel):
     page = ask_kernel(neuron())
     page.evaluate("H.model.receive('selected', 't1')")
     expect(bar(page)).to_contain_text("x[")
-    field = bar(page).get_by_label("index in dimension 0")
+    field = bar(page).get_by_label("place along dimension 0")
     field.fill("2")
     field.press("Enter")
     expect(bar(page).locator("input[type=text]")).to_have_value("3")
