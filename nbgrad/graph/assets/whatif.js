@@ -176,7 +176,7 @@ export class WhatIf {
 
   show() {
     const { present } = this;
-    if (Math.abs(present - this.centre) > this.reach) this.reach = niceReach(Math.abs(present - this.centre) * 1.5);
+    if (Math.abs(present - this.centre) > this.reach * 1.000001) this.reach = niceReach(Math.abs(present - this.centre) * 1.5);
     const [low, high] = [this.centre - this.reach, this.centre + this.reach];
     Object.assign(this.slider, { min: String(low), max: String(high), step: String(this.reach / (STEPS / 2)), value: String(present) });
     this.slider.setAttribute("aria-label", `what if ${this.nameOf(this.target)} were`);

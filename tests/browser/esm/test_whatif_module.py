@@ -151,6 +151,8 @@ def test_one_element_of_a_larger_leaf(ask_kernel):
     number.press("Enter")
     expect(banner(page)).to_contain_text("x[2] = 0.0 (was 3.0)")
     shows(page, "t1", "1 −2 0")
+    page.get_by_test_id("pane-data").locator("[data-cell='0,1']").click()
+    expect(bar(page).locator("input[type=text]")).to_have_value("-2")
 
 
 def test_the_keyboard_alone_is_enough_and_says_what_came_of_it(ask_kernel):
