@@ -1,5 +1,6 @@
 """The Python way to a graph: capture, record, draw, and what a drawing can be asked."""
 
+import builtins
 import doctest
 import inspect
 import typing
@@ -150,3 +151,4 @@ def test_examples(module):
         runner = doctest.DocTestRunner()
         runner.run(example)
         assert runner.failures == 0, example.name
+    del builtins._  # which doctest leaves, and for which IPython then keeps no `_` of its own

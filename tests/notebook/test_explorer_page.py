@@ -57,3 +57,4 @@ def test_examples_run(tmp_path, monkeypatch, capsys):
     names["view"].selected = "t0"
     assert names["chosen"].value == "t0"
     names["view"].close()
+    names["view"].source.close()
