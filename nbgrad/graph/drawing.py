@@ -141,7 +141,7 @@ class Drawing:
         histories, forgotten = self._histories()
         notes += (f"The histories of {forgotten} tensors were left out: this file is limited in size.",) if forgotten else ()
         folding = {"actions": [], "focus": [], "level": "", "folds": look.plain(), "whole": self.whole}
-        living = unchanged(self.graph, self._tensors)
+        living = unchanged(self.graph, self.tensors)
         drawn = [({"actions": [], "focus": [], "level": ""}, look.graph)]
         drawn += [(json.loads(wish), Graph.from_json(json.dumps(header["graph"]))) for wish, header in answered.items()]
         steps, told = embedded(self.graph, drawn, answer_key, lambda n: local_jacobian(self.graph, n, living))

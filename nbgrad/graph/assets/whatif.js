@@ -4,6 +4,7 @@
 
 import { element } from "./dom.js";
 import { formatBrief, formatNumber, oneLine, plural, toNumber } from "./format.js";
+import { Rewriting } from "./rewriting.js";
 
 const STEPS = 200; // of the slider, over its whole range
 
@@ -56,7 +57,12 @@ export class WhatIf {
     this.known = new Map();
     /** @type {[string, number[] | null, number][]} */
     this.changes = [];
-    this.forget = explorer.shared.onChange("what_if", () => this.follow());
+    const { shared } = explorer;
+    const forgetting = [
+      shared.onChange("what_if", () => this.follow()),
+      shared.onChange("step", () => this.active && shared.get("step") >= 0 && this.reset()), // steps are told as they were recorded
+    ];
+    this.forget = () => forgetting.forEach((forget) => forget());
   }
 
   get keys() {
@@ -217,6 +223,7 @@ export class WhatIf {
     this.changes = (this.explorer.shared.get("what_if") ?? []).filter((change) => Array.isArray(change) && change.length === 3);
     if (this.target) this.show();
     if (!this.active) this.restore();
+    else if (this.explorer.shared.get("step") >= 0) this.explorer.shared.set("step", -1);
     this.showBanner();
     if (this.asking || !this.active) return;
     this.asking = true;
@@ -238,11 +245,11 @@ export class WhatIf {
     else {
       const { picture, record } = this.explorer;
       this.shown = wish;
-      if (!this.explorer.imagined) picture.keep();
+      this.rewriting ??= new Rewriting(picture);
       const stamp = (this.stamp = (this.stamp ?? 0) + 1);
       const state = Object.entries(header.state).filter(([id]) => record.values.has(id));
       this.explorer.imagine(Object.fromEntries(state.map(([id, now]) => [id, { ...now, stamp: `what if ${stamp}` }])));
-      for (const [id, lines] of Object.entries(header.nodes)) picture.setValue(id, lines);
+      for (const [id, lines] of Object.entries(header.nodes)) this.rewriting.setValue(id, lines);
       // after the gradients of the values: along an edge comes only what its own operator sent
       this.edges = header.edges;
       this.updated();
@@ -255,7 +262,7 @@ export class WhatIf {
   /** Write again what came back along the edges, after gradients were written. */
   updated() {
     if (!this.shown) return;
-    for (const [from, to, value, norm, width] of this.edges) this.explorer.picture.setEdge(from, to, value, norm, width);
+    for (const [from, to, value, norm, width] of this.edges) this.rewriting.setEdge(from, to, value, norm, width);
   }
 
   /** What is spoken after a change: the new number and what came of it at the end of the graph. */
@@ -269,7 +276,8 @@ export class WhatIf {
   restore() {
     if (this.explorer.imagined) {
       this.explorer.imagine(null);
-      this.explorer.picture.restore();
+      this.rewriting?.restore();
+      this.rewriting = null;
     }
     this.shown = null;
     this.explorer.element.classList.remove("nbx-imagined");
@@ -314,7 +322,7 @@ export class WhatIf {
   redrawn() {
     if (!this.banner.isConnected) this.explorer.status.before(this.banner); // in the toolbar, where it hides nothing
     this.explorer.imagined = null;
-    this.shown = null;
+    this.shown = this.rewriting = null;
     if (this.explorer.shared.get("what_if")?.length) this.follow();
   }
 
