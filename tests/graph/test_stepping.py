@@ -359,7 +359,7 @@ def test_a_file_holds_the_first_steps_and_says_what_it_leaves_out():
 
 def jacobian(drawing, op):
     n = step_of(drawing, op)["n"]
-    return local_jacobian(drawing.graph, n, unchanged(drawing.graph, drawing._tensors))
+    return local_jacobian(drawing.graph, n, unchanged(drawing.graph, drawing.tensors))
 
 
 @pytest.mark.parametrize(
