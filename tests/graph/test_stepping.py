@@ -9,7 +9,7 @@ import pytest
 import nbgrad
 from nbgrad._engine.op import REGISTRY, REQUIRED, Op
 from nbgrad.graph import formulas
-from nbgrad.graph.drawing import record
+from nbgrad.graph import record
 from nbgrad.graph.html import answer_key
 from nbgrad.graph.local_jacobian import GONE, UNSURE, local_jacobian, unchanged
 from nbgrad.graph.operators import formulas_of
