@@ -7,7 +7,7 @@ import random
 import pytest
 
 import nbgrad as torch
-from nbgrad.graph import drawing as drawing_module
+from nbgrad.graph import recorded
 from nbgrad.graph.render import prepare, to_picture, to_text
 
 
@@ -138,7 +138,7 @@ def test_operators_that_are_private_to_us_bear_the_name_of_their_node():
 
 
 def test_the_example_of_draw_is_what_it_prints():
-    found = doctest.DocTestFinder().find(drawing_module.draw, "draw", globs={})
+    found = doctest.DocTestFinder().find(recorded.draw, "draw", globs={})
     runner = doctest.DocTestRunner()
     assert [runner.run(test).failed for test in found] == [0]
     del builtins._  # which doctest leaves, and for which IPython then keeps no `_` of its own

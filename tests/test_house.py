@@ -56,6 +56,9 @@ FLOORS = {
     "nbgrad.graph.grown": 6,
     "nbgrad.graph.ledger": 6,
     "nbgrad.graph.operators": 6,
+    "nbgrad.graph.program": 6,
+    "nbgrad.graph.recorded": 6,
+    "nbgrad.graph.replay": 6,
     "nbgrad.graph.summaries": 6,
     "nbgrad.graph.table": 6,
     "nbgrad.graph.walk": 6,
@@ -71,7 +74,8 @@ FLOORS = {
     "nbgrad.notebook": 7,
 }
 ENGINE = ("nbgrad._engine", "nbgrad._ops")
-HOOKS = {("nbgrad.__init__", "nbgrad.notebook.magic")}  # `%load_ext nbgrad` calls the package's face; imported inside that function only
+# `%load_ext nbgrad` calls the package's face, and `Drawing.show` shows where the notebook can; imported inside these functions only
+HOOKS = {("nbgrad.__init__", "nbgrad.notebook.magic"), ("nbgrad.graph.drawing", "nbgrad.notebook.showing")}
 READERS = 5  # this floor reads records: standard library only
 
 # Outside packages, and the only modules that may import them. Whatever is not named here is imported nowhere.

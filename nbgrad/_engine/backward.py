@@ -128,6 +128,7 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
         if observer is not None or observe.watchers:
             hearing = observe.for_backward(observer, tensors, this.nodes, this.waiting)
             if hearing is not None:
+                hearing.backward_asked(observe.Asked(tensors, tuple(grads), keep, create_graph, inputs, accumulate))
                 hearing.backward_start([t for t in tensors if isinstance(t, Tensor)])
                 this.observer = hearing if hearing.hears_nodes else None
         found = this.run()
@@ -139,7 +140,12 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
             put_error_state(errors_before)
         if hearing is not None:
             hearing.backward_end()
-    return None if wanted is None else [found.get(edge) for edge in wanted]
+    if wanted is None:
+        return None
+    found = [found.get(edge) for edge in wanted]
+    if hearing is not None:
+        hearing.backward_gave(found)
+    return found
 
 
 def _discover(roots):

@@ -7,12 +7,26 @@ what it is shown, and must not raise. Knows nothing of graphs or notebooks.
 from __future__ import annotations
 
 import contextlib
+from typing import NamedTuple
 
 from .modes import state
 
 
+class Asked(NamedTuple):
+    """What a backward pass is asked for: see `execute` in backward.py."""
+
+    roots: tuple
+    grads: tuple  # cotangents of the roots
+    keep: bool
+    create_graph: bool
+    inputs: tuple | None
+    accumulate: bool
+
+
 class Observer:
     """Hears of everything that happens on one thread; override what you need."""
+
+    alone = False  # whether no watcher is to hear of backward passes while this one observes
 
     def begin(self, op, args):
         """An operator is about to run; `op` or `op_failed` follows, with the calls inside it, if it makes any, between them."""
@@ -40,11 +54,21 @@ class Observer:
     def before_in_place(self, op, tensor):
         """The elements of `tensor` are about to be overwritten; `op` is None where backward adds to a `.grad`."""
 
+    def read(self, tensor, how):
+        """The elements of `tensor` left the world of operators: `how` is the method that gave them away ("item"), or "choice" where what is
+        computed next depends on them in a way that no operator shows."""
+
+    def backward_asked(self, asked):
+        """What the backward pass that begins next was asked for, as an `Asked`."""
+
     def backward_start(self, roots):
         """A backward pass begins at these edges."""
 
     def backward_end(self):
         """The backward pass that began last is over, also by an error."""
+
+    def backward_gave(self, found):
+        """The pass that ended last was to give the gradients of some inputs: tensors, None where there is none."""
 
     def node_done(self, node, grads_in, grads_out):
         """A node ran: arrays (None where undefined) that came in per output and that went out per input."""
@@ -113,6 +137,14 @@ class Layer(Observer):
         if self.below is not None:
             self.below.before_in_place(op, tensor)
 
+    def read(self, tensor, how):
+        if self.below is not None:
+            self.below.read(tensor, how)
+
+    def backward_asked(self, asked):
+        if self.below is not None:
+            self.below.backward_asked(asked)
+
     def backward_start(self, roots):
         if self.below is not None:
             self.below.backward_start(roots)
@@ -120,6 +152,10 @@ class Layer(Observer):
     def backward_end(self):
         if self.below is not None:
             self.below.backward_end()
+
+    def backward_gave(self, found):
+        if self.below is not None:
+            self.below.backward_gave(found)
 
     def node_done(self, node, grads_in, grads_out):
         if self.below is not None:
@@ -132,6 +168,15 @@ class Layer(Observer):
     def freed(self, node):
         if self.below is not None:
             self.below.freed(node)
+
+
+def tell_read(*things, how="choice"):
+    """Tell the observer that the elements of these tensors leave the world of operators; what is no tensor is passed over."""
+    observer = state.mode.observer
+    if observer is not None:
+        for one in things:
+            if hasattr(one, "_array"):
+                observer.read(one, how)
 
 
 def add_layer(layer):
@@ -211,7 +256,7 @@ def for_backward(observer, roots, nodes, accumulators):
     """Who hears of a backward pass from these tensors: one observer, or None. Watchers hear last, when the thread's own observer knows already."""
     while isinstance(observer, Layer) and not observer.hears_backward:
         observer = observer.below
-    for watcher in watchers[:]:
+    for watcher in () if observer is not None and observer.alone else watchers[:]:
         listener = watcher.wants(roots, nodes, accumulators)
         if listener is not None:
             observer = listener if observer is None else _Fanout(observer, listener)
@@ -225,6 +270,10 @@ class _Fanout(Observer):
         self._observers = observers
         self.hears_nodes = any(o.hears_nodes for o in observers)
 
+    def backward_asked(self, asked):
+        for o in self._observers:
+            o.backward_asked(asked)
+
     def backward_start(self, roots):
         for o in self._observers:
             o.backward_start(roots)
@@ -232,6 +281,10 @@ class _Fanout(Observer):
     def backward_end(self):
         for o in self._observers:
             o.backward_end()
+
+    def backward_gave(self, found):
+        for o in self._observers:
+            o.backward_gave(found)
 
     def before_in_place(self, op, tensor):
         for o in self._observers:

@@ -16,6 +16,7 @@ from .batched import NotBatchable
 from .hooks import add_hook, hooks_of_leaf, hooks_of_node
 from .modes import place_of_caller, state
 from .node import STALE, history_of, node_of, number_of, storage_of
+from .observe import tell_read
 from .size import Size, size_of_shape
 
 
@@ -341,10 +342,12 @@ class Tensor:
         """Its only element as a Python number. Raises `RuntimeError` where it has none or several."""
         if self._array.size != 1:
             raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        tell_read(self, how="item")
         return self._array.item()
 
     def tolist(self):
         """Its elements as nested lists, or as a number for a 0-dim tensor."""
+        tell_read(self, how="tolist")
         return self._array.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
@@ -353,6 +356,7 @@ class Tensor:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._array) is not np.ndarray:
             raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
+        tell_read(self, how="numpy")
         if not self._array.flags.writeable:
             return shared_memory(self._array)
         return self._array.view()  # an array of its own, whose shape and flags can be set without changing ours
@@ -385,6 +389,7 @@ class Tensor:
 
     def __bool__(self):
         if self._array.size == 1:
+            tell_read(self, how="bool")
             return bool(self._array)
         if self._array.size == 0:
             raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -402,10 +407,12 @@ class Tensor:
     def __index__(self):
         if self._array.size != 1 or self._array.dtype.kind not in "iub":
             raise TypeError("only integer tensors of a single element can be converted to an index")
+        tell_read(self)
         return int(self._array.item())
 
     def __contains__(self, element):
         if isinstance(element, (Tensor, int, float, complex)):
+            tell_read(self, element)
             return bool((self._array == (element._array if isinstance(element, Tensor) else element)).any())
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
@@ -431,7 +438,7 @@ def own_gradient(grad):
     if not isinstance(grad, Tensor):
         return wrap(np.array(grad, order="C"))
     if state.mode.grad:  # with `create_graph` the copy has a history
-        return wrap(np.empty(grad._array.shape, grad._array.dtype)).copy_(grad)
+        return wrap(np.zeros(grad._array.shape, grad._array.dtype)).copy_(grad)
     return wrap(np.array(grad._array, order="C"))
 
 

@@ -10,6 +10,7 @@ from . import dtypes
 from .batched import BatchedArray
 from .modes import place_of_user, state
 from .node import check_counted
+from .observe import tell_read
 from .tensor import Tensor, shared_memory
 from .views import count_change, spread_history
 
@@ -24,6 +25,7 @@ def into(out, result):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
     if state.mode.grad and (out._requires_grad or result._requires_grad):
         raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    tell_read(result)
     check_castable(result._array.dtype, out._array.dtype)
     check_counted(out)
     if out._array.shape != result._array.shape:

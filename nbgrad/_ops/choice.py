@@ -6,6 +6,7 @@ import numpy as np
 
 from .._engine.batched import as_array
 from .._engine.batching import by_example
+from .._engine.observe import tell_read
 from .._engine.op import ELEMENTWISE, LINEAR, facade, primitive
 from .._engine.tensor import Tensor, wrap
 
@@ -58,6 +59,7 @@ def where_or_nonzero(condition, self=_MISSING, other=_MISSING, *, out=None):
     if self is _MISSING and other is _MISSING:
         if not isinstance(condition, Tensor):
             raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
+        tell_read(condition)
         return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(condition._array)))
     return where.function(condition, self, other) if out is None else where.function(condition, self, other, out=out)
 

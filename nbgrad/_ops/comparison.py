@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.observe import tell_read
 from .._engine.op import facade, primitive
 from .._engine.tensor import Tensor
 
@@ -188,6 +189,7 @@ def isclose(self, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 @facade()
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether all elements differ by no more than `atol + rtol * abs(other)`."""
+    tell_read(input, other)
     return bool(isclose.function(input, other, rtol, atol, equal_nan)._array.all())
 
 
@@ -196,6 +198,7 @@ def equal(input, other):
     """Whether two tensors have the same shape and elements."""
     if not isinstance(input, Tensor) or not isinstance(other, Tensor):
         raise TypeError("equal(): arguments must be Tensors")
+    tell_read(input, other)
     a, b = input._array, other._array
     if a.dtype != b.dtype:
         raise RuntimeError(

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.batched import as_array, contiguous, zeros_for
+from .._engine.observe import tell_read
 from .._engine.op import facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .pointwise import sgn
@@ -192,5 +193,6 @@ def angle(self):
 @plain()
 def isreal(input):
     """Whether each element's imaginary part is zero; of real tensors, all are."""
+    tell_read(input)
     array = input._array
     return wrap(np.asarray(array.imag == 0 if array.dtype.kind == "c" else np.ones(array.shape, bool)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._engine import dtypes, errors
 from .._engine.batched import as_array, contiguous
+from .._engine.observe import tell_read
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
@@ -233,6 +234,7 @@ def logdet(self):
     if self.is_complex():
         return logarithm + sign.log()
     nan = wrap(as_array(np.nan, self._array.dtype))
+    tell_read(sign)
     return where(wrap(as_array(sign._array == -1)), nan, logarithm)
 
 
@@ -378,6 +380,7 @@ def pinverse(self, rcond=1e-15):
 @writes_out
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """Count the singular values of matrices above max(atol, rtol * the largest)."""
+    tell_read(A)
     array = A._array
     check_floating("linalg.matrix_rank", array)
     if array.size == 0:
@@ -428,6 +431,7 @@ def _lstsq(self, b, rcond, with_residuals):
 @composite("linalg.lstsq", method=False, namespace=LINALG)
 def lstsq(self, b, rcond=None, *, driver=None):
     """Find X with the least sum of squares of A X - B: (…, m, n) and (…, m, k) give (…, n, k); also residuals, rank, singular values."""
+    tell_read(self)
     array = self._array
     check_floating("torch.linalg.lstsq", array)
     if array.dtype != b._array.dtype:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.dtypes import strided
+from .._engine.observe import tell_read
 from .._engine.op import NUMBERS, plain
 from .._engine.tensor import Tensor, wrap
 from .creation import check_options, made, numpy_type
@@ -31,6 +32,7 @@ def _copied(data, kind, caller):
             UserWarning,
             stacklevel=3,
         )
+        tell_read(data)
         return data._array.astype(kind or data._array.dtype, copy=True)
     if isinstance(data, np.ndarray):
         _check_array(data)

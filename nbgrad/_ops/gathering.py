@@ -8,6 +8,7 @@ import numpy as np
 
 from .._engine import dtypes, errors
 from .._engine.batched import ARRAYS, BatchedArray, batched_like, outside, zeros_for
+from .._engine.observe import tell_read
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing, checked_number
@@ -336,6 +337,7 @@ def index_fill(self, dim, index, value):
 
 def _distinct(index):
     """Each index once: a slice that is named twice is set, and differentiated, once."""
+    tell_read(index)
     return wrap(np.unique(index._array)) if isinstance(index, Tensor) else np.unique(index)
 
 
@@ -357,6 +359,7 @@ def take_along_dim(self, indices, dim=None):
     shape = list(broadcast_shape([tuple(ours), tuple(theirs)]))
     n, m = self._array.shape[d], indices._array.shape[d]
     if outside(indices, 0, n):
+        tell_read(indices)
         indices = wrap(np.where(indices._array < 0, indices._array + n, indices._array))
     return gather.function(self.broadcast_to((*shape[:d], n, *shape[d + 1 :])), d, indices.broadcast_to((*shape[:d], m, *shape[d + 1 :])))
 

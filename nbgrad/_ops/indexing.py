@@ -17,6 +17,7 @@ from .._engine.batched import ARRAYS, BatchedArray, Refused, batched_like, conti
 from .._engine.dtypes import of_array
 from .._engine.modes import state
 from .._engine.node import history_of
+from .._engine.observe import tell_read
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor
 from .._engine.views import overlaps
@@ -116,6 +117,7 @@ def accumulated(out, indices, values):
 def _as_index(item):
     """A list, array or tensor in an index as a copied array of integers or bools."""
     if isinstance(item, Tensor):
+        tell_read(item)
         array = item._array
     elif isinstance(item, np.ndarray):
         array = item

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from .._engine.batched import anywhere, as_array, batched_like, everywhere, outside, zeros_for
+from .._engine.observe import tell_read
 from .._engine.op import composite, facade, primitive
 from .._engine.tensor import Tensor
 from .activation import log_softmax
@@ -447,6 +448,7 @@ def _smoothed_cross_entropy(input, target, weight, reduction, ignore_index, labe
     if reduction == "sum":
         smooth = smooth.sum()
     elif reduction == "mean":
+        tell_read(target)
         array = target._array[~ignored._array]
         total = array.size if weight is None else weight._array[array].sum().item()
         smooth = smooth.sum() / (total if total else math.nan)

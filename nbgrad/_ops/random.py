@@ -12,6 +12,7 @@ import numpy as np
 
 from .._engine import vmap_draws as draws
 from .._engine.batched import ARRAYS, anywhere, contiguous
+from .._engine.observe import tell_read
 from .._engine.op import ALIASES, composite, facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .conversion import _nothing
@@ -259,6 +260,7 @@ def bernoulli(self, p=None, *, generator=None, out=None):
 @plain(method=True)
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Draw `num_samples` column numbers for each row of `input`, whose elements are the chances up to a factor."""
+    tell_read(input)
     drawn = draws.multinomial(contiguous(input._array), num_samples, replacement, generator=generator)
     return made(contiguous(drawn), out=out)
 
@@ -384,6 +386,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     soft = ((logits + -noise.log()) / tau).softmax(dim)
     if not hard:
         return soft
+    tell_read(soft)
     chosen = soft._array.argmax(dim)
     one_hot = np.zeros_like(soft._array)
     np.put_along_axis(one_hot, np.expand_dims(chosen, dim), 1, dim)

@@ -7,6 +7,7 @@ import numpy as np
 from .._engine.batched import as_array, contiguous
 from .._engine.batching import by_example
 from .._engine.dtypes import of_array
+from .._engine.observe import tell_read
 from .._engine import errors
 from .._engine.op import composite, plain, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
@@ -46,6 +47,7 @@ def sort(self, dim=-1, descending=False, *, stable=False):
 @plain(method=True)
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """Give the places of the elements along a dimension in the order of their values."""
+    tell_read(input)
     return wrap(_sorted(input._array, dim, descending)[1])
 
 
@@ -104,6 +106,7 @@ def _of_kth(grad, self_shape, dim, keepdim, indices):
 @by_example
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """Give the distinct elements in order, or the distinct slices of a dimension; also where each one came to, and how often it is there."""
+    tell_read(input)
     array = input._array
     if dim is not None:
         check_dim(dim, array.ndim)
@@ -147,6 +150,7 @@ def _with_extras(distinct, input, values, inverse, counts, return_inverse, retur
 @by_example
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """Drop elements, or slices of a dimension, that equal the one before; also where each one came to, and the lengths of the runs."""
+    tell_read(input)
     array = input._array
     rows = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
     if len(rows):
@@ -165,6 +169,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 @by_example
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Say for each element whether it is among `test_elements`."""
+    tell_read(elements, test_elements)
     a, b = (x._array if isinstance(x, Tensor) else as_array(x) for x in (elements, test_elements))
     return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
 
@@ -209,6 +214,7 @@ def _searched(name, sequence, values, right, side, out_int32, sorter=None):
 @by_example
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
     """Find for each value where it would have to be inserted into a sorted sequence: before equal elements, or after them if `right`."""
+    tell_read(sorted_sequence, input, sorter)
     return _searched("searchsorted", sorted_sequence._array, input, right, side, out_int32, None if sorter is None else sorter._array)
 
 
@@ -216,6 +222,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 @by_example
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """Find for each value between which boundaries it lies: bucket i ends at boundary i, and includes it unless `right`."""
+    tell_read(input, boundaries)
     if boundaries._array.ndim != 1:
         raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
     array = input._array if isinstance(input, Tensor) else as_array(input)

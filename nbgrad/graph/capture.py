@@ -11,11 +11,13 @@ import itertools
 import weakref
 from collections.abc import Mapping
 
-from .._engine.modes import state
+from .._engine.modes import place_of_user, state
 from .._engine.observe import Observer
 from .._engine.tensor import Tensor, views_of
 from .callers import Callers
-from .drain import CALLERS, ENTER, EXIT, FAILED, LEAF, MARK, MAX_CALLS, NODE, OP, OVERWRITE, SEEN, SMALL, START, Reading
+from .drain import (
+    ASKED, CALLERS, ENDED, ENTER, EXIT, FAILED, GAVE, LEAF, MARK, MAX_CALLS, NODE, OP, OVERWRITE, READ, SEEN, SMALL, START, Reading,
+)  # fmt: skip
 from .finish import finish
 from .ledger import Ledger
 from .records import Graph
@@ -30,8 +32,11 @@ KEPT_BYTES = 1 << 26  # of other arrays on the tape, before they are summarized
 class Recorder(Observer):
     """Hears the engine's events and keeps what a `Graph` needs."""
 
-    def __init__(self):
+    def __init__(self, replayable: bool = True):
+        """With `replayable` the record also tells how to compute it again."""
         self._ledger = Ledger()
+        if not replayable:
+            self._ledger.program = None
         self._tape = [(MARK, self._ledger.mark())]  # and events; what comes before the mark is in the ledger
         self._append = self._tape.append
         self._bytes = 0
@@ -106,12 +111,24 @@ class Recorder(Observer):
         held = now = None
         if before is not None:
             held, now = self._held if before is leaf._grad else self._copied(before._array), self._copied(leaf._grad._array)
-        self._append((LEAF, leaf, grad, held, now))
+        self._append((LEAF, leaf, grad, held, now, leaf._grad))
 
     def _copied(self, array):
         """What a `.grad` holds between two additions; large copies soon make the events be read, and go."""
         self._bytes += array.nbytes
         return array.copy()
+
+    def read(self, tensor, how):
+        self._append((READ, tensor, how, place_of_user()))
+
+    def backward_asked(self, asked):
+        self._append((ASKED, asked))
+
+    def backward_end(self):
+        self._append((ENDED,))
+
+    def backward_gave(self, found):
+        self._append((GAVE, found))
 
     # ---- from events to the record
 

@@ -17,6 +17,7 @@ from .._engine.tensor import Tensor
 from . import table
 from .ledger import Ledger, Mark
 from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, params_of, why_cut
+from .program import RENEWS, Writer
 from .table import CALL, CUT, CUTS, DATA, EDGES, GRAD, OUTPUTS, VERSION
 
 MAX_CALLS = 300_000  # recorded; what comes after is counted in a note
@@ -24,7 +25,7 @@ MAX_STEPS = 600_000
 SMALL = 1 << 16  # bytes of an array that is summarized as it was; a larger one is looked at in the end, if it is still there
 MAX_PARAMS = 4_096  # of one signature, that are remembered
 
-MARK, OP, FAILED, ENTER, EXIT, OVERWRITE, SEEN, START, NODE, LEAF, CALLERS = range(11)  # kinds of events
+MARK, OP, FAILED, ENTER, EXIT, OVERWRITE, SEEN, START, NODE, LEAF, CALLERS, READ, ASKED, ENDED, GAVE = range(15)  # kinds of events
 _CUT_NUMBERS = {why: i for i, why in enumerate(CUTS)}
 _PLAIN = frozenset((int, bool, str, type(None)))  # types whose equal values read alike
 
@@ -74,6 +75,7 @@ class Reading:
         self.unread = {}  # value -> its array
         self.read = {}  # value -> what its elements were before a change; None where nobody kept them
         self.versions = {}  # value -> version, of values that are changed later
+        self.writer = Writer(ledger.program, self)
 
     def run(self, events) -> Mark:
         """Read all these events and write what they tell; returns the mark to put in their place."""
@@ -110,7 +112,9 @@ class Reading:
             number = self._found(tensor)
             if number is None:
                 reference, place = self.born.get(id(tensor), (None, None))
-                return self._new(tensor, self.ledger.place(*place) if reference is not None and reference() is tensor else -1, 0)
+                number = self._new(tensor, self.ledger.place(*place) if reference is not None and reference() is tensor else -1, 0)
+                self.writer.source(number, tensor)
+                return number
             self.known[id(tensor)] = number
         return number
 
@@ -145,6 +149,7 @@ class Reading:
             for i in signature.tensors:
                 value = known.get(id(args[i]))
                 inputs.append(self._value(args[i]) if value is None else value)
+        renewed = self._found(result) if op is RENEWS else None
         loses = node is None and any(map(self._requires_grad, inputs))
         is_view = False
         for t in results:
@@ -157,6 +162,7 @@ class Reading:
             self.nodes += (node.sequence, call)
         self.inputs += inputs
         self._call(signature.what, self._params(signature, op, args), edges, place, grad_mode | in_place << 1 | is_view << 2, len(inputs), len(results))
+        self.writer.op(op, args, inputs, result, in_place, place, signature.lists, renewed)
         self.last_error = None
 
     def _call(self, what, params, edges, place, how, taken, made):
@@ -218,6 +224,7 @@ class Reading:
         self.last_error = ledger.errors[self.call] = error
         what, params = ledger.whats.of((name_of(op), None, (), ())), ledger.params.of(params_of(op, args))
         self._call(what, params, -1, ledger.place(*(place or (None, None))), table.GRAD_MODE, len(inputs), 0)
+        self.writer.failed(op, args, error)
 
     def _enter(self, event):
         _, kind, name, place = event
@@ -259,6 +266,8 @@ class Reading:
     def _overwrite(self, event):
         _, tensor, copy, version, op = event
         value = self._found(tensor) if op is None else self._value(tensor)
+        if op is None:
+            self.writer.adds_to(tensor, copy, value)
         if value is None:
             return  # a gradient that no operator has taken
         self._was(value, copy, version)
@@ -288,6 +297,7 @@ class Reading:
     def _node(self, event):
         _, node, grads_in, grads_out = event
         grads, slots = self.grads, self.slots
+        self.writer.node(node)
         for g in grads_in if type(grads_in) is list else (grads_in,):
             grads.append(-1 if g is None else slots[id(g)] if id(g) in slots else self._slot(g))
         came = self.flowed + len(grads)
@@ -301,12 +311,13 @@ class Reading:
         self._step(name, -1, node.sequence, came)
 
     def _leaf(self, event):
-        _, leaf, grad, held, now = event
+        _, leaf, grad, held, now, total = event
         value = self._value(leaf)  # it stays with a value that an update in place will have replaced
         self.grads.append(self._slot(grad))
         came = self.flowed + len(self.grads)
         self.grads += (-1 if held is None else self._slot(held), self._slot(grad if held is None else now))
         self._step(self.ledger.texts.of("AccumulateGrad"), value, -1, came)
+        self.writer.leaf(value, leaf, total, held is not None)
 
     def _step(self, node, value, sequence, came):
         self.stepped += (self.backwards if self.backwards > 0 else 0, self.order, node, value, -1, came, self.flowed + len(self.grads))
@@ -323,7 +334,24 @@ class Reading:
             self.arrays.append(g)
         return slot
 
-    _HANDLERS = (None, _op, _failed, _enter, _exit, _overwrite, _seen, _start, _node, _leaf, _callers)  # by kind of event
+    # ---- what only the program keeps
+
+    def _read(self, event):
+        _, tensor, how, place = event
+        self.writer.read(tensor, how, self.ledger.place(*place))
+
+    def _asked(self, event):
+        self.writer.asked(event[1])
+
+    def _ended(self, event):
+        self.writer.ended()
+
+    def _gave(self, event):
+        self.writer.gave(event[1])
+
+    _HANDLERS = (
+        None, _op, _failed, _enter, _exit, _overwrite, _seen, _start, _node, _leaf, _callers, _read, _asked, _ended, _gave,
+    )  # by kind of event  # fmt: skip
 
     # ---- writing
 
@@ -344,6 +372,7 @@ class Reading:
         ledger.roots.add(self.roots)
         ledger.nodes.add(self.nodes)
         self._write_steps(base)
+        self.writer.write()
         return ledger.mark(
             open=tuple(self.open), serials=tuple(self.serials), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps,
             first=self.first, references=[*map(weakref.ref, self.tensors)], forgotten=self.forgotten,

@@ -1,36 +1,37 @@
-"""A record together with how it is to be drawn, and the user's ways to one without the magic: `draw` and `record`.
+"""A record together with how it is to be drawn, and with what can be asked of it.
 
-Runs in any Python: nothing here needs a notebook.
+`recorded.py` has the user's ways to one without the magic. Runs in any Python: nothing here needs a notebook.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
+import os
 import pathlib
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from .._engine.observe import observing
-from .._engine.tensor import Tensor
-from . import render
+from . import render, transform
 from .capture import Recorder
 from .captured import capture_array
+from .find import find
 from .history import Histories
 from .html import answer_key, to_html
 from .layout import ENGINES
 from .offline import scenes
 from .local_jacobian import local_jacobian, unchanged
-from .picture import DIRECTIONS
+from .picture import DIRECTIONS, Picture, picture
 from .cut import Fold
-from .records import Graph
+from .records import Call, Graph, Value
+from .replay import replay
 from .scene import LEVELS, scene
 from .static import static_page
 from .stepping import embedded
 from .svg import THEMES
 from .transform import is_group
-from .walk import walk
 
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
 MAX_SCENE_BYTES = 2_000_000
@@ -54,14 +55,19 @@ class Look:
 class Drawing:
     """A graph with its way of being drawn. Shows itself as a picture in a notebook and as text elsewhere."""
 
-    def __init__(self, graph: Graph, tensors=None, *, theme: str = "auto", engine: str = "auto", direction: str = "auto",
+    recorder: Recorder | None = None  # who heard the computation, where one did
+    result: Any = None  # what the function returned, where `capture` ran one
+
+    def __init__(self, graph: Graph, tensors: Mapping[str, Any] | None = None, *, theme: str = "auto", engine: str = "auto", direction: str = "auto",
                  values: bool = True, level: str = "story", fold: bool = True, max_nodes: int = 150, backward: str | None = None):  # fmt: skip
         for name, given, known in (("theme", theme, THEMES), ("engine", engine, ENGINES), ("direction", direction, DIRECTIONS),
                                    ("level", level, LEVELS)):  # fmt: skip
             if given not in known:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, not {given!r}")
         self.graph = graph
-        self._tensors = tensors or {}  # value id -> weak reference
+        self.tensors = tensors or {}  # value id -> weak reference
+        self._whole: Drawing | None = None  # what this is a part of, and how it was cut out
+        self._cut: Callable[[Graph], Graph] | None = None
         self._painted = {"theme": theme, "engine": engine}
         self._described = {"direction": direction, "values": values}
         self._options = {"level": level, "fold": fold, "max_nodes": max_nodes, "backward": backward}
@@ -71,10 +77,23 @@ class Drawing:
 
         `level` is "story" or "ops" in place of the drawing's own. Raises `KeyError` for a focus that the graph does not have.
         """
+        found = self._scene(self.graph, actions, focus, level)
+        return Look(found.graph, render.paint(found.graph, **self._painted, **self._described), found.folds)
+
+    def picture_of(self, graph: Graph, actions: tuple = (), focus: tuple = (), level: str | None = None) -> tuple[Graph, Picture]:
+        """The same of another graph of the same shape, such as a replay of this one: the small graph, and what its picture says, laid out nowhere."""
+        shown = self._scene(graph, actions, focus, level).graph
+        return shown, picture(shown, **self._described)
+
+    def _scene(self, graph, actions, focus, level):
         wished = self._options["backward"]
         options = {k: v for k, v in self._options.items() if k != "backward"} | ({"level": level} if level else {})
-        found = scene(self.graph, focus=focus or ((wished, None) if wished else ()), actions=actions, **options)
-        return Look(found.graph, render.paint(found.graph, **self._painted, **self._described), found.folds)
+        return scene(graph, focus=focus or ((wished, None) if wished else ()), actions=actions, **options)
+
+    @property
+    def theme(self) -> str:
+        """ "light", "dark", or "auto", which follows the notebook."""
+        return self._painted["theme"]
 
     @functools.cached_property
     def first_look(self) -> Look:
@@ -112,7 +131,7 @@ class Drawing:
         """The graph as one HTML file that needs no network and can be explored, with the tensors that are still alive."""
         arrays = {}
         for value in sorted(self.shown.values, key=lambda v: v.name is None)[:MAX_INSPECTED]:
-            tensor = self._tensors[value.id]() if value.id in self._tensors else None
+            tensor = self.tensors[value.id]() if value.id in self.tensors else None
             if tensor is not None:
                 sides = {"data": tensor, "grad": tensor._grad}
                 arrays[value.id] = {side: capture_array(t._array) for side, t in sides.items() if t is not None}
@@ -122,7 +141,7 @@ class Drawing:
         histories, forgotten = self._histories()
         notes += (f"The histories of {forgotten} tensors were left out: this file is limited in size.",) if forgotten else ()
         folding = {"actions": [], "focus": [], "level": "", "folds": look.plain(), "whole": self.whole}
-        living = unchanged(self.graph, self._tensors)
+        living = unchanged(self.graph, self.tensors)
         drawn = [({"actions": [], "focus": [], "level": ""}, look.graph)]
         drawn += [(json.loads(wish), Graph.from_json(json.dumps(header["graph"]))) for wish, header in answered.items()]
         steps, told = embedded(self.graph, drawn, answer_key, lambda n: local_jacobian(self.graph, n, living))
@@ -152,7 +171,103 @@ class Drawing:
         """The record alone, for `Graph.from_json`."""
         return self.graph.to_json()
 
-    def save(self, path) -> pathlib.Path:
+    # ---- what can be asked of it
+
+    def find(self, text: str) -> list[Value | Call]:
+        """Find values and operators: by name, operator, shape or dtype, or by words such as "has NaN", "grad is None", "parameter", "in place".
+
+        >>> import nbgrad as torch
+        >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> [v.name for v in torch.graph.draw((w * 3).sum()).find("grad is None") if v.name]
+        ['w']
+        """
+        return list(find(self.graph, text, most=sys.maxsize).hits)
+
+    def between(self, source: str, target: str) -> Drawing:
+        """Draw what lies on the ways from one value to another, named or by id, and what else that takes; `KeyError` for an unknown one."""
+        return self._part(lambda graph: transform.between(graph, source, target))
+
+    def leads_to(self, target: str) -> Drawing:
+        """Draw what a value was computed from; `KeyError` for an unknown one."""
+        return self._part(lambda graph: transform.focus(graph, target))
+
+    def comes_of(self, source: str) -> Drawing:
+        """Draw what was computed from a value, and what else that takes; `KeyError` for an unknown one.
+
+        >>> import nbgrad as torch
+        >>> with torch.graph.record() as g:
+        ...     a, b = torch.ones(2), torch.ones(2)
+        ...     c = a * 2
+        ...     d = c + b
+        ...     e = b - 1
+        >>> [call.op for call in g.comes_of("c").graph.calls]
+        ['add']
+        """
+        return self._part(lambda graph: transform.follow(graph, source))
+
+    def replay(self, changes: Mapping[Any, Any] | None = None) -> Drawing:
+        """Compute it again, forward and backward, with other numbers: see `nbgrad.graph.replay`, which also says what it raises.
+
+        >>> import nbgrad as torch
+        >>> with torch.graph.record() as g:
+        ...     w = torch.tensor(3.0, requires_grad=True)
+        ...     loss = (w - 1) ** 2
+        ...     loss.backward()
+        >>> g.replay({"w": 2.0}).graph.named("loss").data.values
+        (1.0,)
+        """
+        if self._whole is not None:
+            return self._whole.replay(changes)._part(self._cut)
+        return self._like(replay(self.graph, changes), {})
+
+    def with_options(self, **options: Any) -> Drawing:
+        """The same graph, drawn with other options (those of `Drawing`)."""
+        return self._like(self.graph, self.tensors, **options)
+
+    def _part(self, cut):
+        part = self._like(cut(self.graph), self.tensors)
+        whole, before = (self, None) if self._whole is None else (self._whole, self._cut)
+        part._whole, part._cut = whole, cut if before is None else lambda graph: cut(before(graph))
+        return part
+
+    def _like(self, graph, tensors, **options):
+        known = self._painted | self._described | self._options
+        unknown = options.keys() - known.keys()
+        if unknown:
+            raise TypeError(f"a drawing has no option {sorted(unknown)[0]!r}; it has {', '.join(known)}")
+        other = Drawing(graph, tensors, **(known | options))
+        if tensors is self.tensors:
+            other.recorder, other._whole, other._cut, other.result = self.recorder, self._whole, self._cut, self.result
+        return other
+
+    # ---- to look at
+
+    def show(self, **options: Any) -> None:
+        """Show it here: as a live explorer in a notebook, as text elsewhere. Takes the options of `Drawing`, for this time.
+
+        >>> import nbgrad as torch
+        >>> a = torch.ones(2, requires_grad=True)
+        >>> torch.graph.draw(a * 2).show(values=False)
+        graph of %t1: 1 operator, no gradients yet
+        a    = parameter  (2,)  ∂ –
+        %t1  = mul(a)     (2,)  ∂ –  line 1
+        <BLANKLINE>
+        """
+        drawing = self.with_options(**options) if options else self
+        if "IPython" in sys.modules:  # else nobody has a notebook open
+            from ..notebook.showing import show_live
+
+            if show_live(drawing):
+                return
+        print(drawing.to_text())
+
+    def widget(self) -> Any:
+        """The live explorer as a widget, a `GraphView`, to be laid out and linked with other ipywidgets. Raises `ImportError` without ipywidgets."""
+        from ..notebook.showing import view_of
+
+        return view_of(self)[0]
+
+    def save(self, path: str | os.PathLike) -> pathlib.Path:
         """Write to a file whose ending says as what: .svg, .dot, .html, .json or .txt. Raises `ValueError` for another ending."""
         path = pathlib.Path(path).expanduser()
         kind = path.suffix.lower()
@@ -166,38 +281,3 @@ class Drawing:
 
     def __repr__(self):
         return self.to_text()
-
-
-def draw(*tensors: Tensor, **options) -> Drawing:
-    """Draw the graph behind one or several tensors, with the names that your variables give them.
-
-    Options: `level` ("story" or "ops"), `fold`, `max_nodes`, `direction` ("auto", "LR", "TB"), `values`, `theme`, `engine`.
-
-    >>> import nbgrad as torch
-    >>> w = torch.ones(2, requires_grad=True)
-    >>> torch.graph.draw((w * 3).sum())
-    graph of %t2: 2 operators, no gradients yet
-    w    = parameter  (2,)  1 1  ∂ –
-    %t1  = mul(w)     (2,)       ∂ –  line 1
-    %t2  = sum(%t1)   ()    6.0  ∂ –  line 1
-    <BLANKLINE>
-    """
-    frame = sys._getframe(1)
-    namespace = {**frame.f_globals, **frame.f_locals}
-    graph, found = walk(*tensors, namespace=namespace, cell=frame.f_code.co_filename)
-    return Drawing(graph, found, **options)
-
-
-@contextlib.contextmanager
-def record(**options):
-    """Record what the block computes: `with nbgrad.graph.record() as g: ...`, then look at `g`. Options as for `draw`."""
-    frame = sys._getframe(2)  # past contextlib's own frame
-    drawing = Drawing(Graph(), **options)  # empty until the block ends
-    recorder = Recorder()
-    try:
-        with observing(recorder):
-            yield drawing
-    finally:
-        namespace = {**frame.f_globals, **frame.f_locals}
-        drawing.graph = recorder.graph(namespace, cell=frame.f_code.co_filename)
-        drawing._tensors = recorder.tensors()

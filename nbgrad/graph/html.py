@@ -22,9 +22,9 @@ MAX_BYTES = 4_000_000
 
 _MODULES = (
     "format", "dom", "theme", "colours", "inspection", "record", "heatmap", "histogram", "history", "table", "difference", "pane", "tensor",
-    "inspector", "picture", "shared", "folding", "focus", "search", "minimap", "source", "show", "player", "watch", "parts", "explorer",
+    "inspector", "picture", "shared", "folding", "focus", "search", "minimap", "source", "show", "player", "rewriting", "whatif", "watch", "parts", "explorer",
 )  # fmt: skip
-_STYLES = ("explorer", "inspector", "folding", "focus", "search", "minimap", "source", "show", "player", "watch")
+_STYLES = ("explorer", "inspector", "folding", "focus", "search", "minimap", "source", "show", "player", "whatif", "watch")
 _ENDINGS = {
     "widget": (("sibling", "widget"), "export default { render: renderWidget };\n"),
     "page": (("captured", "page"), "startPage();\n"),

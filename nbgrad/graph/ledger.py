@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .grown import Grown, Numbers
+from .program import Program
 from .summaries import Summaries
 
 
@@ -24,6 +25,7 @@ class Mark(NamedTuple):
     order: int = 0  # of the next step in its pass
     skipped: int = 0  # calls
     skipped_steps: int = 0
+    program: tuple = ()  # how far the program is true
     first: int = 0  # number of the first value since the mark before
     references: list = []  # to the tensors of these values, until they are settled
     forgotten: frozenset | set = frozenset()  # ids of tensors that count as unknown
@@ -47,6 +49,7 @@ class Ledger:
         self.living = {}  # value -> weak reference to its tensor, of values whose tensor may still be there
         self._swept = 0  # how many were there when the dead were last taken out
         self._settled = None  # the mark whose tensors are among them
+        self.program = Program()  # how to compute it all again; None where nobody will ask
         self.signatures = {}  # what is known of calls that look alike, see `drain.py`
 
     def _growing(self):
@@ -54,13 +57,15 @@ class Ledger:
 
     def mark(self, **now) -> Mark:
         """What is there now is true."""
-        return Mark(tuple([g.length for g in self._growing()]), self.summaries.lengths(), **now)
+        return Mark(tuple([g.length for g in self._growing()]), self.summaries.lengths(), program=() if self.program is None else self.program.mark(), **now)
 
     def restore(self, mark: Mark) -> None:
         """Go back to a mark."""
         for grown, length in zip(self._growing(), mark.lengths):
             grown.length = length
         self.summaries.cut_back(mark.summaries)
+        if self.program is not None:
+            self.program.cut_back(mark.program)
         self.settle(mark)
 
     def trim(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .program import Program
 from .records import Call, Place, Rows, Scope, Step, Summary, Value
 from .summaries import Summaries
 
@@ -55,6 +56,7 @@ class Table:
     edges: list[tuple]
     places: list[Place | None]
     errors: dict[int, str]  # of calls
+    program: Program | None = None  # how to compute it all again
 
     # ---- what is read as records
 

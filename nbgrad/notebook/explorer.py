@@ -90,6 +90,9 @@ class GraphView(anywidget.AnyWidget):
     step = traitlets.Int(-1, help="Which step of the recorded backward passes is shown, counted from 0 over all of them; -1: all. Both ways.").tag(
         sync=True
     )
+    what_if = traitlets.List(
+        help="Numbers that are other than recorded: lists [value id, index or None, number]. Every view of the graph shows what would come of them."
+    ).tag(sync=True)
     status = traitlets.Unicode(help="A short line in the toolbar.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto", help="'auto' follows the notebook.").tag(sync=True)
     key = traitlets.Unicode(help="Marks the static picture in the same cell, hidden while this view lives.").tag(sync=True)

@@ -261,6 +261,13 @@ def _last_future(body):
 
 _state: MagicState = None  # of the shell that loaded the extension
 
+
+def remember(source, view) -> None:
+    """Keep a view that was opened without the magic in step with the cells that follow, if a shell has loaded the extension."""
+    if _state is not None:
+        _state.remember(source, view)
+
+
 def load(shell) -> None:
     """Register everything with a shell; loading twice changes nothing."""
     global _state

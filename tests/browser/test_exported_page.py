@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 import nbgrad as torch
 from nbgrad.graph.captured import capture_array
-from nbgrad.graph.drawing import record
+from nbgrad.graph import record
 from nbgrad.graph.html import to_html
 from nbgrad.graph.records import Graph, Value
 
@@ -157,7 +157,7 @@ def test_hostile_names_stay_text(opened):
 
 def test_backward_is_played_in_the_file_too(opened):
     import nbgrad as torch
-    from nbgrad.graph.drawing import record
+    from nbgrad.graph import record
 
     with record(engine="builtin") as drawing:
         a = torch.tensor(0.5, requires_grad=True)

@@ -9,7 +9,7 @@ import pytest
 import nbgrad
 from nbgrad._engine.op import REGISTRY, REQUIRED, Op
 from nbgrad.graph import formulas
-from nbgrad.graph.drawing import record
+from nbgrad.graph import record
 from nbgrad.graph.html import answer_key
 from nbgrad.graph.local_jacobian import GONE, UNSURE, local_jacobian, unchanged
 from nbgrad.graph.operators import formulas_of
@@ -359,7 +359,7 @@ def test_a_file_holds_the_first_steps_and_says_what_it_leaves_out():
 
 def jacobian(drawing, op):
     n = step_of(drawing, op)["n"]
-    return local_jacobian(drawing.graph, n, unchanged(drawing.graph, drawing._tensors))
+    return local_jacobian(drawing.graph, n, unchanged(drawing.graph, drawing.tensors))
 
 
 @pytest.mark.parametrize(

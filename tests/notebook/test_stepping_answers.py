@@ -3,7 +3,7 @@
 import pytest
 
 import nbgrad as torch
-from nbgrad.graph.drawing import record
+from nbgrad.graph import record
 from nbgrad.notebook.answers import ANSWERS
 from nbgrad.notebook.explorer import GraphView
 

@@ -33,12 +33,13 @@ export class Explorer {
     this.picture = this.draw(host.svg);
     this.inspector = new Inspector({
       record: this.record,
-      state: (id) => this.live[id],
+      state: (id) => this.state(id),
       backwardSeen: () => this.backwardSeen(),
       theme: () => this.theme.name,
       onSelect: (id) => this.choose(id),
       onReveal: (id) => this.reveal(id),
-      ask: (kind, wish) => host.ask(kind, wish),
+      onElement: (id, index) => this.part("whatif")?.pick(id, index),
+      ask: (kind, wish) => this.part("whatif")?.ask(kind, wish) ?? host.ask(kind, wish),
       shared: this.shared,
       noElements: host.noElements,
       whole: () => this.shared.get("folding")?.whole ?? {},
@@ -62,7 +63,7 @@ export class Explorer {
     const order = new Map([...this.record.calls.keys(), ...this.record.values.keys()].map((id) => [id, this.rankOf(id)]));
     return new Picture({
       text: svg,
-      label: (id) => this.record.describe(id, this.live[id]),
+      label: (id) => this.record.describe(id, this.state(id)),
       order: (id) => order.get(id) ?? 0,
       onSelect: (id) => this.choose(id),
     });
@@ -193,7 +194,7 @@ export class Explorer {
     this.picture.select(known);
     this.inspector.show(known);
     for (const part of this.parts) part.selected?.(known);
-    this.announce(known ? `${this.record.describe(known, this.live[known])}, selected` : "selection cleared");
+    this.announce(known ? `${this.record.describe(known, this.state(known))}, selected` : "selection cleared");
   }
 
   /** @param {KeyboardEvent} event */
@@ -246,10 +247,25 @@ export class Explorer {
     this.announceChange(changed, before);
   }
 
+  /** What a value holds: under a "what if" what it would hold, else what the tensor holds now, where that is known. @param {string} id */
+  state(id) {
+    return this.imagined?.[id] ?? this.live[id];
+  }
+
+  /** Show other numbers than those of the tensors, or these again. @param {{ [id: string]: import("./record.js").State } | null} state */
+  imagine(state) {
+    const changed = new Set([...Object.keys(state ?? {}), ...Object.keys(this.imagined ?? {})]);
+    this.imagined = state;
+    for (const id of changed) this.inkGradient(id);
+    for (const node of this.picture.nodes) node.classList.remove("nbx-changed"); // nothing arrived: a glow at every move would only flicker
+    this.picture.relabel(changed);
+    this.inspector.refresh();
+  }
+
   inkGradient(id) {
     const value = this.record.values.get(id);
     if (!value) return;
-    const { grad } = this.record.gradOf(value, this.live[id]);
+    const { grad } = this.record.gradOf(value, this.state(id));
     const values = grad?.values ?? [];
     const few = values.length > 0 && values.length <= 4 && values.length === grad.size && !grad.nan && !grad.inf;
     const norm = this.record.normOf(grad);

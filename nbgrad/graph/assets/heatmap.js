@@ -91,7 +91,11 @@ export class Heatmap {
     const x = tile.data[k];
     const text = tile.text?.[k] ?? formatNumber(x);
     const rgb = colourOf(x, tile.limit, theme);
-    const cell = element("td", { onpointerenter: () => this.options.onPoint(i, j), dataset: { cell: `${i},${j}` } }, text);
+    const cell = element(
+      "td",
+      { onpointerenter: () => this.options.onPoint(i, j), onclick: () => this.options.onPick(i, j), dataset: { cell: `${i},${j}` } },
+      text,
+    );
     cell.style.backgroundColor = `rgb(${rgb.join(" ")})`;
     cell.style.color = inkOn(rgb, theme);
     if (!Number.isFinite(x)) cell.classList.add("nbx-hatched");

@@ -12,12 +12,13 @@ import { Search } from "./search.js";
 import { Show } from "./show.js";
 import { Source } from "./source.js";
 import { WatchProgress, WatchStrips } from "./watch.js";
+import { WhatIf } from "./whatif.js";
 
 /** @typedef {{ place: string, element: HTMLElement, keys?: { [key: string]: () => void }, selected?: (id: string) => void,
  *   updated?: (ids: string[]) => void, redrawn?: () => void, kernelGone?: () => void, destroy?: () => void }} Part */
 
 /** @type {(new (explorer: import("./explorer.js").Explorer) => Part)[]} */
-const PARTS = [Show, Search, Focus, Folding, Minimap, Source, Player, WatchProgress, WatchStrips];
+const PARTS = [Show, Search, Focus, Folding, Minimap, Source, Player, WhatIf, WatchProgress, WatchStrips];
 
 /** @param {import("./explorer.js").Explorer} explorer @returns {Part[]} */
 export function makeParts(explorer) {

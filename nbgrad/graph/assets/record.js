@@ -54,6 +54,8 @@ export class Record {
     this.steps = plain.steps ?? [];
     /** @type {string[]} */
     this.notes = plain.notes ?? [];
+    /** @type {string[]} values that backward was called on, else the last ones made */
+    this.roots = plain.roots ?? [];
     /** @type {string} */
     this.source = plain.source ?? "";
     /** @type {Map<string, Call>} */

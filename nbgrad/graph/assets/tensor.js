@@ -215,7 +215,9 @@ export class TensorView {
   pick(pane, row, column) {
     const { seen } = pane.heatmap;
     const { block_rows, block_columns } = seen.tile;
-    if (!pane.tablePlace.hidden) this.goTo(/** @type {number[]} */ (fullIndex(seen, row * block_rows, column * block_columns)));
+    const index = /** @type {number[]} */ (fullIndex(seen, row * block_rows, column * block_columns));
+    if (!pane.tablePlace.hidden) this.goTo(index);
+    this.options.onElement?.(this.value.id, index);
   }
 
   /** Go to the next NaN behind the active element, from the end to the first again; or to the largest and so on. */

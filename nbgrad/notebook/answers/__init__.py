@@ -5,7 +5,7 @@ page and may hold anything. It gives `(header, buffers)`, plain data and bytes, 
 second thread while a cell runs.
 """
 
-from . import array, difference, element, find, histogram, history, scene, step, window
+from . import array, difference, element, find, histogram, history, replay, scene, step, window
 
 ANSWERS = {
     "array": array.answer,
@@ -14,6 +14,7 @@ ANSWERS = {
     "find": find.answer,
     "histogram": histogram.answer,
     "history": history.answer,
+    "replay": replay.answer,
     "scene": scene.answer,
     "step": step.answer,
     "window": window.answer,

@@ -13,5 +13,5 @@ def answer(view, wish):
     if number is None:
         found = tell(drawing.graph, view._record, wish)
     else:
-        found = local_jacobian(drawing.graph, number, unchanged(drawing.graph, drawing._tensors)) if type(number) is int else None
+        found = local_jacobian(drawing.graph, number, unchanged(drawing.graph, drawing.tensors)) if type(number) is int else None
     return None if found is None else (found, [])

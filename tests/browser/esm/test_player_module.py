@@ -7,7 +7,7 @@ from axe import violations
 from playwright.sync_api import expect
 
 import nbgrad
-from nbgrad.graph.drawing import record
+from nbgrad.graph import record
 
 LESSON = """\
 w = torch.tensor([1., 2., 3.], requires_grad=True)

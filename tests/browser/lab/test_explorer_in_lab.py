@@ -80,7 +80,7 @@ def test_arrays_come_while_a_cell_runs(notebook):
 STEPS = """
 import nbgrad as torch, ipywidgets
 from IPython.display import display
-from nbgrad.graph.drawing import record
+from nbgrad.graph import record
 from nbgrad.notebook.explorer import GraphView
 with record() as drawing:
     x = torch.tensor([1., 2.], requires_grad=True)
