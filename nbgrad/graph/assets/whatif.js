@@ -270,7 +270,7 @@ export class WhatIf {
     const { record, imagined } = this.explorer;
     const root = record.roots.at(-1);
     const end = imagined?.[root]?.data?.values;
-    return `${this.sentence()}${end?.length === 1 ? `; ${record.label(root)} would be ${formatBrief(end[0])}` : ""}`;
+    return `${this.sentence()}${end?.length === 1 ? `; ${record.label(root)} would be ${formatBrief(/** @type {number | string} */ (end[0]))}` : ""}`;
   }
 
   restore() {
@@ -286,7 +286,7 @@ export class WhatIf {
   sentence() {
     const one = ([id, index, number]) => {
       const was = this.known.get(changeKey(id, index))?.was ?? this.recorded(id, index);
-      return `${this.nameOf({ id, index })} = ${formatBrief(number)}${was === undefined ? "" : ` (was ${formatBrief(was)})`}`;
+      return `${this.nameOf({ id, index })} = ${formatBrief(number)}${was === undefined ? "" : ` (was ${formatBrief(/** @type {number | string} */ (was))})`}`;
     };
     const first = this.changes.slice(0, 3).map(one).join(", ");
     return `what if: ${first}${this.changes.length > 3 ? ` and ${plural(this.changes.length - 3, "more change")}` : ""}`;
