@@ -71,7 +71,7 @@ class _Assembly:
         return Call(
             call.id, scope.name, (), (), node=call.node, scope=unit.scope, place=scope.place or members[0].place, grad_mode=call.grad_mode,
             is_view=all(c.is_view for c in members), in_place=call.in_place, error=next((c.error for c in members if c.error), None),
-            params=call.params if len(members) == 1 else (),
+            params=call.params if len(members) == 1 else (), saved=tuple(dict.fromkeys(id for c in members for id in c.saved)),
         )  # fmt: skip
 
     def borders(self):

@@ -16,7 +16,7 @@ from .._engine.op import Op
 from .._engine.tensor import Tensor
 from . import table
 from .ledger import Ledger, Mark
-from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, params_of, why_cut
+from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, params_of, saved_by, why_cut
 from .program import RENEWS, Writer
 from .table import CALL, CUT, CUTS, DATA, EDGES, GRAD, OUTPUTS, VERSION
 
@@ -33,7 +33,7 @@ _PLAIN = frozenset((int, bool, str, type(None)))  # types whose equal values rea
 class _Signature:
     """What calls have in common whose operator, node and types of arguments are the same."""
 
-    __slots__ = ("edges", "lists", "name", "params", "plain", "plain_exactly", "tensors", "what")
+    __slots__ = ("edges", "lists", "name", "params", "plain", "plain_exactly", "saves", "tensors", "what")
 
     def __init__(self, ledger, op, node, in_place, args):
         self.name = name_of(op, node, in_place)
@@ -48,6 +48,7 @@ class _Signature:
         if not others:
             self.params[None] = ledger.params.of(params_of(op, args))
         self.edges = {}  # plan of the node -> number
+        self.saves = {}  # plan of the node -> number
 
 
 class Reading:
@@ -161,9 +162,17 @@ class Reading:
         if node is not None:
             self.nodes += (node.sequence, call)
         self.inputs += inputs
-        self._call(signature.what, self._params(signature, op, args), edges, place, grad_mode | in_place << 1 | is_view << 2, len(inputs), len(results))
+        self._call(signature.what, self._params(signature, op, args), edges, place, grad_mode | in_place << 1 | is_view << 2 | self._saves(signature, op, node) << table.SAVES, len(inputs), len(results))
         self.writer.op(op, args, inputs, result, in_place, place, signature.lists, renewed)
         self.last_error = None
+
+    def _saves(self, signature, op, node):
+        """The number of what the node keeps for backward, 0 for nothing."""
+        plan = getattr(node, "plan", None)
+        found = signature.saves.get(plan)
+        if found is None:
+            found = signature.saves[plan] = self.ledger.saves.of(saved_by(op, plan)) + 1
+        return found
 
     def _call(self, what, params, edges, place, how, taken, made):
         self.call += 1

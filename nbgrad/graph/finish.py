@@ -39,7 +39,7 @@ def finish(ledger, mark, namespace, source, cell) -> Graph:
     table = Table(
         ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], ledger.scoped.rows, roots,
         ledger.summaries, late, [(tuple(shape), dtype.name) for shape, dtype in ledger.forms.things], texts.things, ledger.whats.things,
-        ledger.params.things, ledger.edges.things, [sources.place(where) for where in ledger.places], ledger.errors,
+        ledger.params.things, ledger.edges.things, ledger.saves.things, [sources.place(where) for where in ledger.places], ledger.errors,
         None if ledger.program is None else ledger.program.snapshot(ledger),
     )  # fmt: skip
     return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), source, _notes(ledger, mark))

@@ -43,6 +43,7 @@ class Ledger:
         self.nodes = Grown(2, np.int64)  # sequence numbers of nodes, and the calls that left them
         self.summaries = Summaries()
         self.forms, self.texts, self.whats, self.params, self.edges = Numbers(), Numbers(), Numbers(), Numbers(), Numbers()
+        self.saves = Numbers()
         self.places, self._place_numbers = [], {}
         self.errors = {}
         self.known = {}  # id(tensor) -> its newest value

@@ -46,6 +46,14 @@ def arguments_of(op, args):
     return tuple(("*" if type(a) in (list, tuple) else "") + name for name, a in zip(op.params, args) if isinstance(a, (Tensor, list, tuple)))
 
 
+def saved_by(op, plan):
+    """What a node with this plan keeps for backward: parameters by name, results by number. None where it keeps nothing."""
+    names = getattr(plan, "saved_names", ())
+    if not isinstance(op, Op) or not names:
+        return None
+    return tuple(0 if n == "result" else op.outputs.index(n) if n in (op.outputs or ()) else n for n in names)
+
+
 def why_cut(op, out, grad_mode):
     if op in ("detach", "data"):
         return op

@@ -89,6 +89,7 @@ class Call:
     is_view: bool = False
     error: str | None = None  # the exception this call raised, where it did
     arguments: tuple[str, ...] = ()  # the parameter each input was given for, as the entry calls it; "" for a base that comes along
+    saved: tuple[str, ...] = ()  # values that its node keeps for backward
 
 
 @dataclass(frozen=True, slots=True)

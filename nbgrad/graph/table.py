@@ -25,6 +25,7 @@ CUT = 4  # the bits of the flags above these: which of CUTS
 CUTS = (None, "detach", "data", "no_grad", "inference_mode", "bool", "integer", "not differentiable")
 WHAT, PARAMS, EDGES, SCOPE, PLACE, HOW, INPUTS, OUTPUTS = range(8)  # of a call; the last two tell where its inputs and outputs end
 GRAD_MODE, IN_PLACE, IS_VIEW = 1, 2, 4
+SAVES = 3  # the bits of HOW above these: one more than the number of what is kept for backward
 PASS, ORDER, NODE, VALUE, CALL, CAME, SENT = range(7)  # of a step; the last two tell where in `grads` its two lists end
 KIND, NAME, PARENT, OPENED_AT = range(4)  # of a scope
 
@@ -54,6 +55,7 @@ class Table:
     whats: list[tuple[str, str | None, tuple, tuple]]  # op, node, formulas, parameters that tensors are given for
     params: list[tuple]
     edges: list[tuple]
+    saves: list[tuple]  # parameters by name, results by number
     places: list[Place | None]
     errors: dict[int, str]  # of calls
     program: Program | None = None  # how to compute it all again
@@ -175,11 +177,12 @@ class Table:
         taken, made = self.called[start - 1, INPUTS:].tolist() if start else (0, 0)
         for i, (what, params, edges, scope, place, how, inputs, outputs) in enumerate(self.called[start:stop].tolist(), start):
             op, node, formulas, arguments = self.whats[what]
+            spread, ins, outs = _spread(arguments, inputs - taken, how & IN_PLACE), _ids(self.inputs[taken:inputs]), _ids(self.outputs[made:outputs])
             yield Call(
-                f"c{i}", op, _ids(self.inputs[taken:inputs]), _ids(self.outputs[made:outputs]), node, self.params[params], formulas,
+                f"c{i}", op, ins, outs, node, self.params[params], formulas,
                 None if scope < 0 else f"s{scope}", None if place < 0 else self.places[place], how & GRAD_MODE != 0, how & IN_PLACE != 0,
                 how & IS_VIEW != 0, self.errors.get(i) if self.errors else None,
-                _spread(arguments, inputs - taken, how & IN_PLACE),
+                spread, _saved(self.saves[(how >> SAVES) - 1], spread, ins, outs) if how >> SAVES else (),
             )  # fmt: skip
             taken, made = inputs, outputs
 
@@ -223,6 +226,14 @@ def table_of(graph) -> Table | None:
 
 def _ids(values):
     return tuple([f"t{i}" for i in values.tolist()])
+
+
+def _saved(kept, parameters, inputs, outputs):
+    """The ids of what is kept for backward."""
+    found = []
+    for which in kept:
+        found += [outputs[which]] if isinstance(which, int) else [id for name, id in zip(parameters, inputs) if name == which]
+    return tuple(dict.fromkeys(found))
 
 
 @functools.lru_cache(maxsize=1024)

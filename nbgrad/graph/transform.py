@@ -181,7 +181,7 @@ def _fold_scopes(graph, wanted):
         last = calls[-1]
         call = Call(last.id, scope.name, (), (), node=last.node, scope=scope.parent, place=scope.place or calls[0].place,
                     grad_mode=last.grad_mode, is_view=all(c.is_view for c in calls), in_place=last.in_place,
-                    error=next((c.error for c in calls if c.error), None), params=last.params if len(calls) == 1 else ())
+                    error=next((c.error for c in calls if c.error), None), params=last.params if len(calls) == 1 else (), saved=tuple(dict.fromkeys(id for c in calls for id in c.saved)))
         if scope.kind != "composite":
             call = dataclasses.replace(call, id=f"g{number}", node=None, params=group_params(calls))
             number += 1

@@ -295,3 +295,17 @@ def test_an_operator_costs_some_hundred_bytes():
         tracemalloc.stop()
     assert len(graph.calls) == 10_001 and len(graph.steps) == 10_002
     assert (both - alone) / len(graph.calls) < 500
+
+
+def test_calls_tell_what_is_kept_for_backward():
+    def several():
+        a, b = (torch.ones(2, requires_grad=True) for _ in range(2))
+        c = torch.ones(2)
+        products = a * b, a * c, a + b, a.exp(), torch.cat([a, b]), a.detach() * b
+        return locals()
+
+    recorder, names = heard(several)
+    graph = recorder.graph(names)
+    calls = [call for call in graph.calls if call.op != "detach"]
+    assert [sorted(graph.value(id).name or graph.producer(id).op for id in call.saved) for call in calls] == [["a", "b"], ["c"], [], ["exp"], [], ["detach"]]
+    assert [len(call.saved) for call in calls] == [len(out.grad_fn.saved or ()) for out in names["products"]]
