@@ -54,6 +54,11 @@ def main(words):
         print("first picture: from the start of the cell to the picture below it")
         for name, each in notebook.first_pictures().items():
             print(f"  {name:<24}{said(statistics.median(each)):>10}")
+        print()
+    if wanted("large cell"):
+        print("large cell: a recurrent loop of 100,000 operators under %%autograd, and what a reader then asks for")
+        for name, each in notebook.large_cell().items():
+            print(f"  {name:<38}" + (f"{each[0]:>7.0f} bytes an operator" if name == "bytes" else f"{said(statistics.median(each)):>10}"))
 
 
 def _compare(workload, peers):

@@ -84,3 +84,69 @@ def first_pictures() -> dict[str, list[float]]:
 
         ways[f"{count:,} operators"] = run
     return interleaved(ways, rounds=3)
+
+
+LARGE = """
+x = torch.ones(2, 4)
+w = torch.eye(4, requires_grad=True)
+b = torch.zeros(4, requires_grad=True)
+for t in range(25_000):
+    a = x @ w
+    s = a + b
+    x = torch.tanh(s)
+    x = x * 0.9
+loss = x.sum()
+loss.backward()
+ended = time.perf_counter()
+took = 0.0
+"""
+
+
+def large_cell(rounds: int = 3) -> dict[str, list[float]]:
+    """Seconds around a cell of 100,000 operators: to its picture, to other scenes, to what a search finds; and bytes an operator."""
+    import gc
+    import tracemalloc
+
+    from nbgrad.graph.capture import Recorder
+    from nbgrad.graph.find import find
+    from nbgrad.graph.transform import is_group
+
+    shell = _shell()
+    found = {n: [] for n in ("first picture, from the cell's end", "open a group", "another iteration", "close the loop", "find a name", "find NaN")}
+
+    def timed(name, work):
+        start = time.perf_counter()
+        result = work()
+        found[name].append(time.perf_counter() - start)
+        return result
+
+    for _ in range(rounds):
+        start = time.perf_counter()
+        whole, _, output = _runs(shell, "%%autograd --name kept\n" + LARGE)
+        assert any("image/svg+xml" in o.data for o in output.outputs), "no picture came"
+        found["first picture, from the cell's end"].append(start + whole - shell.user_ns["ended"])
+        from nbgrad.graph.drawing import Drawing
+
+        drawing = Drawing(shell.user_ns["kept"])
+        group = dict(next(c.params for c in drawing.shown.calls if is_group(c)))
+        loop = next(f for f in drawing.first_look.folds.values() if f.times)
+        timed("open a group", lambda: drawing.look(({"open": [group["first"], group["last"]]},)))
+        timed("another iteration", lambda: drawing.look(({"iteration": [*loop.ends, 5_000]},)))
+        timed("close the loop", lambda: drawing.look(({"close": list(loop.ends)},)))
+        timed("find a name", lambda: find(drawing.graph, "tanh"))
+        timed("find NaN", lambda: find(drawing.graph, "has NaN"))
+    code = compile(LARGE, "<cell>", "exec")
+    from nbgrad._engine.observe import observing
+
+    recorder = Recorder()
+    exec(code, shell.user_ns)
+    gc.collect()
+    tracemalloc.start()
+    with observing(recorder):
+        exec(code, shell.user_ns)
+    shell.user_ns.update(dict.fromkeys(("a", "s", "x", "loss")))  # the graph that the cell itself has kept
+    graph = recorder.graph(shell.user_ns)
+    gc.collect()
+    found["bytes"] = [tracemalloc.get_traced_memory()[0] / len(graph.calls)]
+    tracemalloc.stop()
+    return found
