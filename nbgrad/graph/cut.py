@@ -35,13 +35,32 @@ class Fold:
     ends: tuple[str, str] = ("", "")  # the ids of the first and the last call
 
 
+class Scopes(dict):
+    """The scopes of a record by id, of which there may be very many, with those that were added or put elsewhere."""
+
+    def __init__(self, graph):
+        super().__init__()
+        self._graph = graph
+
+    def __missing__(self, id: str) -> Scope:
+        return self._graph.scope(id)
+
+    def recorded(self, id: str) -> bool:
+        """Whether the record has this scope, or it is the twin of one that it has."""
+        try:
+            self._graph.scope(id.rstrip("'"))
+        except KeyError:
+            return False
+        return True
+
+
 class Cut:
     """Units in the order of the record, the scopes they stand in, and what these scopes enclose."""
 
     def __init__(self, outline: Outline):
         self.outline = outline
         self.units: list[Unit] = []
-        self.scopes: dict[str, Scope] = {s.id: s for s in outline.graph.scopes}
+        self.scopes = Scopes(outline.graph)
         self.folds: dict[str, Fold] = {}
         self._given = set()  # (scope, parent) that are settled
 
@@ -49,7 +68,8 @@ class Cut:
     def like(cls, cut: Cut) -> Cut:
         """A copy that can be changed without changing the first."""
         new = cls(cut.outline)
-        new.units, new.scopes, new.folds, new._given = list(cut.units), dict(cut.scopes), dict(cut.folds), set(cut._given)
+        new.units, new.folds, new._given = list(cut.units), dict(cut.folds), set(cut._given)
+        new.scopes.update(cut.scopes)
         return new
 
     def add(self, items: list, show: str, around: tuple = (), chosen: Callable[[int, int], int | None] = lambda first, last: None) -> None:

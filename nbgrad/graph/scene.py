@@ -238,13 +238,12 @@ def _common_scopes(outline, first, last):
 
 def _around(cut, scope):
     """The scopes that were put around a unit, as `Cut.add` takes them, and how many of the record's own stand around it."""
-    recorded = {s.id for s in cut.outline.graph.scopes}
     path, depth, around = [], 0, []
     while scope is not None:
         path.append(scope)
         scope = cut.scopes[scope].parent
     for id in reversed(path):
-        if id.rstrip("'") in recorded:
+        if cut.scopes.recorded(id):
             depth += 1
         else:
             around.append((depth, id))
