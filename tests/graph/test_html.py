@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from nbgrad.graph.html import _ENDINGS, _MODULES, _asset, explorer_script, explorer_style, to_html
+from nbgrad.graph.html import _ENDINGS, _MODULES, _STYLES, _asset, explorer_script, explorer_style, to_html
 from nbgrad.graph.records import Graph, Summary, Value
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" class="nbgrad" viewBox="0 0 9 9"/>'
@@ -90,3 +90,12 @@ def test_no_module_hands_text_to_an_html_parser():
     script = explorer_script("widget") + explorer_script("page")
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "http:", "https:"):
         assert word not in script.replace("http://www.w3.org/2000/svg", ""), word
+
+
+def test_no_two_style_sheets_give_rules_to_the_same_kind_of_part():
+    """A rule that begins with a class of another module's part would change it."""
+    homes = {}
+    for sheet in _STYLES:
+        for name in set(re.findall(r"^\.nbx \.(nbx-[\w-]+) \{", _asset(f"{sheet}.css"), re.M)):
+            homes.setdefault(name, []).append(sheet)
+    assert {name: sheets for name, sheets in homes.items() if len(sheets) > 1} == {}

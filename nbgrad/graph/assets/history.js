@@ -57,7 +57,7 @@ export class HistoryStrip {
     const line = lineOf(single ? series.mean : series.norm, across);
     const spread = single ? null : series.counts ? heatCells(series, edges) : rangeBand(series, across);
     const height = spread ? NORM + SPREAD + 6 : NORM;
-    const mark = svgElement("line", { class: "nbx-now", y1: 0, y2: height, visibility: "hidden" });
+    const mark = svgElement("line", { class: "nbx-ridge-now", y1: 0, y2: height, visibility: "hidden" });
     let entry = -1;
     const read = (i) => {
       entry = i;
@@ -75,7 +75,7 @@ export class HistoryStrip {
     const svg = svgElement(
       "svg",
       {
-        class: "nbx-strip",
+        class: "nbx-ridge",
         viewBox: `0 0 ${WIDE} ${height}`,
         preserveAspectRatio: "none",
         role: "img",

@@ -224,7 +224,7 @@ export class Inspector {
 function sizeOf(whole, shown) {
   return whole === undefined || whole === shown
     ? formatCount(shown)
-    : `${formatCount(whole)}, ${formatCount(shown)} of them or their groups drawn`;
+    : `${formatCount(whole)}, drawn as ${formatCount(shown)}`;
 }
 
 function factList(facts) {
