@@ -95,6 +95,7 @@ class Cut:
             self.group(first, last, name, self._scope_of(inside, around), times)
             return
         id = f"for{first}-{last}"
+        around = tuple(pair for pair in around if pair[1] != id)  # where all of a loop was one group inside the loop's own scope
         self.scopes[id] = Scope(id, "loop", name, self._scope_of(inside, around), self._place(first, last))
         around = (*around, (len(inside), id))
         shown = [one] if one is not None else list(range(times)) if show == "all" or self._is_short(loop) else [0, times - 1]

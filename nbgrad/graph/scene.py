@@ -264,7 +264,7 @@ def _close(cut, first, last):
 
 
 def _show_iteration(cut, first, last, iteration):
-    id = next((id for id, f in cut.folds.items() if (f.first, f.last) == (first, last) and f.times), None)
+    id = next((id for id, f in _folds(cut).items() if (f.first, f.last) == (first, last) and f.times), None)
     inside = [i for i, u in enumerate(cut.units) if first <= u.first and u.last <= last]
     items = restricted(cut.outline, cut.outline.loops, first, last)
     if id is None or not inside or len(items) != 1 or not isinstance(items[0], Loop):
@@ -297,10 +297,9 @@ def _reveal(cut, id):
         unit = next((u for u in cut.units if u.first <= call <= u.last), None)
         if unit is None or unit.group is None:
             return
-        loop = next(((i, f) for i, f in cut.folds.items() if i == unit.scope and f.times and (unit.first, unit.last) != (f.first, f.last)), None)
+        fold = _folds(cut).get(unit.scope)  # with no times where another group has taken a part of the loop
         before = list(cut.units)
-        if loop:
-            fold = loop[1]
+        if fold is not None and fold.times and (unit.first, unit.last) != (fold.first, fold.last):
             [item] = restricted(cut.outline, cut.outline.loops, fold.first, fold.last)
             starts = [int(cut.outline.starts[item.first(i)]) for i in range(len(item.iterations))]
             _show_iteration(cut, fold.first, fold.last, max(i for i, start in enumerate(starts) if start <= call))

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from . import formulas
 from ._text import shorten
 from .records import Call, Graph, Identity, Step, Summary, Value
-from .transform import is_group, scope_paths
+from .transform import scope_paths
+from .visible import Visible
 
 WINDOW = 20  # steps in one answer
 MAX_ROWS = 6  # gradients in, gradients out, and formulas of one step that are told; the others are counted
@@ -62,14 +63,15 @@ class Stepping:
         """
         if first not in self._end_of:
             return None
-        ran, got, sent = {}, {}, {}
-        shown, visible = {v.id for v in drawn.values}, _Visible(self, drawn)
-        for n in range(first, self._end_of[first]):
+        end, got, sent = self._end_of[first], {}, {}
+        shown, visible = {v.id for v in drawn.values}, Visible(self.graph, self._composites, drawn)
+        ran, looked_at = visible.ran(first, end), visible.touching(first, end)
+        for n in looked_at:
             step = self.graph.steps[n]
             if step.value is not None and step.value in shown:
                 before = got[step.value][3] if step.value in got else step.before and _numbers(step.before)
                 got[step.value] = [n, *(_numbers(step.after) if step.after else ["?", None]), before]
-            at, call = visible(step.call), self._calls.get(step.call)
+            at, call = visible(step.call), self._call(step.call)
             if call is None:
                 continue
             for id, grad in zip(call.outputs, step.grads_in):
@@ -77,7 +79,6 @@ class Stepping:
                     got[id] = [n, *_numbers(grad), None]
             if at is None:
                 continue
-            ran[at] = [ran.get(at, [n])[0], n]
             parts = {}
             for id, grad in zip(call.inputs, step.grads_out):
                 if grad is not None and id in shown:
@@ -95,7 +96,7 @@ class Stepping:
         """One step: which node ran, the formulas with the user's names, the gradients in and out, and what was added to which leaf."""
         step = self.graph.steps[n]
         first = self.first_of(n)
-        call = self._calls.get(step.call)
+        call = self._call(step.call)
         place = call.place if call else self._value(step.value).place if step.value else None
         plain = {
             "n": n, "first": first, "order": n - first, "count": self._end_of[first] - first, "node": step.node, "call": step.call, "value": step.value,
@@ -115,9 +116,8 @@ class Stepping:
 
     # ---- where things are
 
-    @functools.cached_property
-    def _calls(self):
-        return {c.id: c for c in self.graph.calls}
+    def _call(self, id: str | None) -> Call | None:
+        return None if id is None else self.graph.call(id)
 
     @functools.cached_property
     def _end_of(self):
@@ -133,7 +133,7 @@ class Stepping:
         return self.starts[low]
 
     def _root(self, n):
-        call = self._calls.get(self.graph.steps[n].call)
+        call = self._call(self.graph.steps[n].call)
         return self.name(call.outputs[0]) if call and call.outputs else self.graph.steps[n].node
 
     @functools.cached_property
@@ -146,7 +146,7 @@ class Stepping:
 
     def standing_for(self, call: str | None) -> list[str]:
         """Under which ids a call may be drawn: its own, else that of a composite operator around it. Else a group whose range holds it stands for it."""
-        found = self._calls.get(call)
+        found = self._call(call)
         return [] if found is None else list(dict.fromkeys((call, *self._composites.get(found.scope, ()))))
 
     # ---- names
@@ -303,7 +303,7 @@ class Stepping:
             sent = {}
             for n in range(first, self._end_of[first]):
                 step = self.graph.steps[n]
-                call = self._calls.get(step.call)
+                call = self._call(step.call)
                 for id, grad in zip(call.inputs, step.grads_out) if call else ():
                     if grad is not None:
                         sent.setdefault(id, []).append(n)
@@ -330,26 +330,6 @@ class Stepping:
         """Whether the call's Jacobian is a table of at most 8 by 8."""
         sizes = [math.prod(self._value(id).shape) for id in call.outputs]
         return bool(call.formulas) and call.node not in (None, "CopySlices") and len(sizes) == 1 and sizes[0] <= SMALL and any(math.prod(self._value(id).shape) <= SMALL for id in call.inputs)
-
-
-class _Visible:
-    """Which drawn operator or group stands for a call."""
-
-    def __init__(self, steps: Stepping, drawn: Graph):
-        self.steps, self.drawn = steps, {c.id for c in drawn.calls}
-        self.groups = []  # (how many calls, first, last, id), the narrowest first
-        for call in drawn.calls:
-            params = dict(call.params) if is_group(call) else {}
-            if "first" in params and "last" in params:
-                first, last = int(params["first"][1:]), int(params["last"][1:])
-                self.groups.append((last - first, first, last, call.id))
-        self.groups.sort()
-
-    def __call__(self, call):
-        if call is None or call in self.drawn:
-            return call
-        own = next((id for id in self.steps.standing_for(call) if id in self.drawn), None)
-        return own or next((id for _, first, last, id in self.groups if first <= int(call[1:]) <= last), None)
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -47,7 +47,7 @@ def scope_depth(graph: Graph) -> int:
 
 def hide_views(graph: Graph) -> Graph:
     """Leave out views whose result has no name; what used the view then uses its base."""
-    base, calls, roots = {}, [], set(graph.roots)
+    base, calls, roots, merged = {}, [], set(graph.roots), {}
     values = {v.id: v for v in graph.values}
     for call in graph.calls:
         inputs = tuple(base.get(id, id) for id in call.inputs)
@@ -56,13 +56,26 @@ def hide_views(graph: Graph) -> Graph:
         if plain and out.name is None and out.cut is None and out.id not in roots and graph.consumers(out.id):
             base[out.id] = inputs[0]
         else:
-            calls.append(dataclasses.replace(call, inputs=tuple(dict.fromkeys(inputs)) if is_group(call) else inputs))
+            if is_group(call) and len(set(inputs)) < len(inputs):
+                merged[call.id] = inputs
+                inputs = tuple(dict.fromkeys(inputs))
+            calls.append(dataclasses.replace(call, inputs=inputs))
     gone = {c.id for c in graph.calls} - {c.id for c in calls}
     return graph.replace(
         values=tuple(v for v in graph.values if v.id not in base),
         calls=tuple(calls),
-        steps=tuple(_restep(s, {id: None for id in gone}, base.keys()) for s in graph.steps),
+        steps=tuple(_restep(_merged(s, merged.get(s.call)), dict.fromkeys(gone), base.keys()) for s in graph.steps),
     )
+
+
+def _merged(step, inputs):
+    """A group's step where some of its inputs have become one: what was sent there, None where several gradients were."""
+    if inputs is None or len(step.grads_out) != len(inputs):
+        return step
+    sent = {id: [] for id in inputs}
+    for id, grad in zip(inputs, step.grads_out):
+        sent[id].append(grad)
+    return dataclasses.replace(step, grads_out=tuple(grads[0] if len(grads) == 1 else None for grads in sent.values()))
 
 
 def start_at_leaves(graph: Graph) -> Graph:

@@ -50,6 +50,12 @@ class Requests(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(self._answer)
 
+    def close(self):
+        """Close this model and the layout that every widget has."""
+        if self.trait_has_value("layout"):
+            self.layout.close()
+        super().close()
+
     def _answer(self, asked, message, _buffers):
         """Answer on the model that was asked: this one, or the view in a host that cannot find this one."""
         if not isinstance(message, dict):
@@ -123,6 +129,7 @@ class GraphView(anywidget.AnyWidget):
         self._stamp = 0
         self._pushed_at = 0.0
         self._planned = None
+        self._own_layout = "layout" not in traits
         json = graph.to_json()
         key = hashlib.sha256((json + svg).encode("utf-8", "replace")).hexdigest()[:16]
         folds, whole = ({}, {}) if drawing is None else (drawing.first_look.plain(), drawing.whole)
@@ -198,6 +205,8 @@ class GraphView(anywidget.AnyWidget):
             self._planned.cancel()
         if self.trait_has_value("requests"):  # not where making this view failed half-way
             self.requests.close()
+        if self._own_layout and self.trait_has_value("layout"):
+            self.layout.close()
         super().close()
 
     def show(self, text: str = "", page: str | None = None) -> None:

@@ -67,6 +67,8 @@ def test_any_actions_in_any_order_leave_a_whole_graph(seed):
         shown = [(dict(c.params)["first"], dict(c.params)["last"]) if is_group(c) else (c.id, c.id) for c in found.graph.calls]
         numbers = [int(last[1:]) for _, last in shown]
         assert numbers == sorted(numbers)  # nothing stands twice, everything in its order
+        begins = [int(first[1:]) for first, _ in shown]
+        assert all(end < begin for end, begin in zip(numbers, begins[1:]))
         assert picture(found.graph).nodes
 
 
@@ -170,3 +172,65 @@ def test_search_of_columns_finds_what_search_of_records_does(text):
     assert columns.count == records.count and [h.id for h in columns.hits] == [h.id for h in records.hits]
     assert find(graph, text).count or text in ("zz", "h")
     del bad, unused
+
+
+def test_a_loop_that_was_folded_to_one_group_inside_its_own_scope_opens():
+    with record(max_nodes=20) as g:
+        w, h = torch.ones(4, 4, requires_grad=True), torch.zeros(2, 4)
+        for _ in range(30):
+            x = torch.ones(2, 4)
+            h = torch.tanh(x @ w + h @ w)
+        h.sum().backward()
+    for group in [dict(c.params) for c in g.shown.calls if is_group(c)]:
+        found = g.look(actions=({"open": [group["first"], group["last"]]},)).graph
+        assert Graph.from_json(found.to_json()) == found and len(found.calls) > len(g.shown.calls)
+
+
+def test_what_is_revealed_in_a_loop_stands_once_where_a_group_has_taken_the_loops_end():
+    with record(max_nodes=15) as g:
+        w = torch.ones(3, 3, requires_grad=True)
+
+        def layer(x):
+            return torch.tanh(x @ w)
+
+        def gen(x):
+            for i in range(4):
+                yield layer(x) * i
+
+        y = torch.ones(2, 3)
+        for _ in range(5):
+            y = layer(y)
+        z = sum(a.sum() for a in gen(y))
+        for _ in range(5):
+            y = layer(y)
+        (z + y.sum()).backward()
+    for call in g.graph.calls:
+        found = g.look(actions=({"reveal": call.id},)).graph
+        params = [dict(c.params) if is_group(c) else {"last": c.id} for c in found.calls]
+        ends = [int(p["last"][1:]) for p in params]
+        begins = [int(p.get("first", p["last"])[1:]) for p in params]
+        assert all(end < begin for end, begin in zip(ends, begins[1:]))
+
+
+def test_a_group_that_took_several_views_of_one_tensor_tells_no_gradient_for_all_of_them():
+    with record(max_nodes=15) as g:
+        w, rows = torch.arange(24.0).reshape(8, 3).requires_grad_(), torch.zeros(8, 3)
+        for i in range(8):
+            rows[i] = torch.tanh(w[i] * 2)
+        rows[::2].mul_(2)
+        rows.clamp_(min=-1)
+        flat = rows.view(24)
+        flat[3:6].add_(w[0].sum())
+        (rows * rows).sum().backward()
+    groups = {c.id: c for c in g.shown.calls if is_group(c)}
+    leaf = g.graph.named("w").id
+    views, several = {c.outputs[0] for c in g.graph.calls if c.is_view and c.inputs == (leaf,)}, 0
+    for step in (s for s in g.shown.steps if s.call in groups):
+        group = groups[step.call]
+        assert len(step.grads_out) == len(group.inputs)
+        first, last = (int(dict(group.params)[end][1:]) for end in ("first", "last"))
+        taken = {id for c in g.graph.calls[first : last + 1] if not c.is_view for id in c.inputs}
+        if len(taken & views) > 1:
+            several += 1
+            assert step.grads_out[group.inputs.index(leaf)] is None
+    assert several

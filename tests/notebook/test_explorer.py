@@ -5,6 +5,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import ipywidgets
 import numpy as np
 import pytest
 
@@ -219,3 +220,18 @@ def test_only_what_is_drawn_is_read_and_sent():
     assert asked[-1] > {v.id for v in drawing.shown.values}
     assert view.folding["actions"] and json.loads(view.graph)["calls"] and view.folding["whole"]["operators"] == 500
     view.close()
+
+
+def test_a_closed_view_leaves_no_model_behind():
+    before = set(ipywidgets.widgets.widget._instances)
+    view = GraphView(graph(), SVG, OneTensor())
+    assert len(set(ipywidgets.widgets.widget._instances) - before) == 4  # the two models, each with its layout
+    view.close()
+    assert set(ipywidgets.widgets.widget._instances) <= before
+
+
+def test_a_layout_that_somebody_gave_stays_open():
+    layout = ipywidgets.Layout()
+    GraphView(graph(), SVG, OneTensor(), layout=layout).close()
+    assert layout.comm is not None
+    layout.close()
