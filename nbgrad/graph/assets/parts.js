@@ -18,7 +18,7 @@ import { WhatIf } from "./whatif.js";
  *   updated?: (ids: string[]) => void, redrawn?: () => void, kernelGone?: () => void, destroy?: () => void }} Part */
 
 /** @type {(new (explorer: import("./explorer.js").Explorer) => Part)[]} */
-const PARTS = [Show, Search, Focus, Folding, Minimap, Source, Player, WhatIf, WatchProgress, WatchStrips];
+const PARTS = [Show, Search, Focus, Folding, Minimap, Player, WhatIf, WatchProgress, WatchStrips, Source];
 
 /** @param {import("./explorer.js").Explorer} explorer @returns {Part[]} */
 export function makeParts(explorer) {
