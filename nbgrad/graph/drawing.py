@@ -21,7 +21,7 @@ from .find import find
 from .history import Histories
 from .html import answer_key, to_html
 from .layout import ENGINES
-from .offline import scenes
+from .offline import LONG, scenes
 from .local_jacobian import local_jacobian, unchanged
 from .picture import DIRECTIONS, Picture, picture
 from .cut import Fold
@@ -143,7 +143,8 @@ class Drawing:
         folding = {"actions": [], "focus": [], "level": "", "folds": look.plain(), "whole": self.whole}
         living = unchanged(self.graph, self.tensors)
         drawn = [({"actions": [], "focus": [], "level": ""}, look.graph)]
-        drawn += [(json.loads(wish), Graph.from_json(json.dumps(header["graph"]))) for wish, header in answered.items()]
+        if len(self.graph.steps) <= LONG:  # of a longer pass only the first picture can be played
+            drawn += [(json.loads(wish), Graph.from_json(json.dumps(header["graph"]))) for wish, header in answered.items()]
         steps, told = embedded(self.graph, drawn, answer_key, lambda n: local_jacobian(self.graph, n, living))
         shown = look.graph.replace(notes=look.graph.notes + notes + told)
         return to_html(shown, look.svg, arrays, {"scene": answered, "history": histories, "step": steps}, shared={"folding": folding})

@@ -11,7 +11,9 @@ from collections import deque
 from .html import answer_key
 from .transform import is_group
 
-MAX_SCENES = 30  # each takes its time to lay out
+MAX_SCENES = 30  # drawn, whether they fit or not: each takes its time to lay out
+LONG = 5_000  # operators; of a longer record each scene takes more time
+MAX_SCENES_OF_LONG = 10
 MAX_ITERATIONS = 6  # of one loop
 MAX_DEPTH = 2  # things that are opened one after the other
 MAX_FOCUS = 8  # named values of which a reader may see only what leads to them, or what comes of them
@@ -19,21 +21,22 @@ MAX_FOCUS = 8  # named values of which a reader may see only what leads to them,
 
 def scenes(drawing, room: int) -> tuple[dict[str, dict], bool]:
     """Scenes as answers of kind "scene", at most `room` characters of JSON in all, and whether some did not fit."""
-    answers, left_out = {}, False
+    answers, left_out, drawn = {}, False, 0
+    long = len(drawing.graph.calls) > LONG
     first = drawing.first_look
     waiting = deque([((), ())])
     waiting.extend(((action,), ()) for action in _actions(first))
     foci = [v.id for v in first.graph.values if v.name][:MAX_FOCUS]
-    later = [((), focus) for id in foci for focus in ((id, None), (None, id))] if first.graph.calls else []
+    later = [((), focus) for id in foci for focus in ((id, None), (None, id))] if first.graph.calls and not long else []
     while waiting or later:
         actions, focus = waiting.popleft() if waiting else later.pop(0)
         wish = {"actions": list(actions), "focus": list(focus), "level": ""}
         key = answer_key(wish)
         if key in answers:
             continue
-        if len(answers) >= MAX_SCENES:
-            left_out = True
-            continue
+        if drawn >= (MAX_SCENES_OF_LONG if long else MAX_SCENES):
+            return answers, True
+        drawn += 1
         look = drawing.look(actions, focus)
         header = {"graph": json.loads(look.graph.to_json()), "svg": look.svg, "folding": {**wish, "folds": look.plain(), "whole": drawing.whole}}
         size = len(json.dumps(header))

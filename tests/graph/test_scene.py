@@ -6,9 +6,10 @@ import pytest
 import nbgrad as torch
 from graph_builder import Build, chain, fixture, recurrent, tangle
 
-from nbgrad.graph import record, transform
+from nbgrad.graph import offline, record, transform
 from nbgrad.graph.assemble import assemble
 from nbgrad.graph.cut import Cut, group_of
+from nbgrad.graph.drawing import Drawing
 from nbgrad.graph.find import find
 from nbgrad.graph.outline import outline_of
 from nbgrad.graph.picture import picture
@@ -234,3 +235,13 @@ def test_a_group_that_took_several_views_of_one_tensor_tells_no_gradient_for_all
             several += 1
             assert step.grads_out[group.inputs.index(leaf)] is None
     assert several
+
+
+@pytest.mark.parametrize("room", [2_000_000, 0])
+def test_a_saved_file_draws_a_bounded_number_of_scenes(room, monkeypatch):
+    """Also of those that turn out not to fit."""
+    drawing, looked = Drawing(recurrent(60)), []
+    look = Drawing.look
+    monkeypatch.setattr(Drawing, "look", lambda self, *wish: looked.append(wish) or look(self, *wish))
+    answers, left_out = offline.scenes(drawing, room)
+    assert len(looked) <= offline.MAX_SCENES + 1 and left_out and len(answers) <= (offline.MAX_SCENES if room else 0)
