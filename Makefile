@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 NBVAL := $(if $(NOTEBOOKS),--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg)
 
-.PHONY: lab test bench notebooks screenshots clean
+.PHONY: lab test bench notebooks screenshots comparison clean
 
 lab: $(VENV)/lab.installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/01_autograd_basics.ipynb
@@ -24,6 +24,11 @@ notebooks: $(VENV)/test.installed
 screenshots: $(VENV)/test.installed
 	tests/browser/find_browser.sh $(BIN)/python
 	$(BIN)/python docs/screenshots.py
+
+# Not part of the tests: torchviz and torchlens are there for comparison only.
+comparison: $(VENV)/test.installed
+	$(BIN)/python -m pip install -q torchviz torchlens
+	$(BIN)/python docs/comparison.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nbgrad needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
