@@ -28,11 +28,6 @@ def is_group(call: Call) -> bool:
     return call.id.startswith("g")
 
 
-def fold_composites(graph: Graph) -> Graph:
-    """Fold each composite operator, such as `matmul`, to one call: what the user wrote."""
-    return _fold_scopes(graph, lambda scope, depth: scope.kind == "composite")
-
-
 def fold_functions(graph: Graph, depth: int = 0) -> Graph:
     """Fold functions, modules and `with` blocks that lie `depth` or more scopes deep, each to one group."""
     return _fold_scopes(graph, lambda scope, at: scope.kind in ("function", "module", "with") and at >= depth)
@@ -76,23 +71,6 @@ def _merged(step, inputs):
     for id, grad in zip(inputs, step.grads_out):
         sent[id].append(grad)
     return dataclasses.replace(step, grads_out=tuple(grads[0] if len(grads) == 1 else None for grads in sent.values()))
-
-
-def start_at_leaves(graph: Graph) -> Graph:
-    """Leave out how leaves that require grad were made, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them."""
-    gone, roots = set(), set(graph.roots)
-    for call in reversed(graph.calls):
-        made = [graph.value(id) for id in call.outputs]
-        if not made or call.in_place or call.error or any(v.id in roots or v.cut for v in made):
-            continue
-        if all(v.requires_grad and v.is_leaf or _leads_only_to(graph, v, gone) for v in made):
-            gone.add(call.id)
-    return _restrict(graph, {c.id for c in graph.calls} - gone) if gone else graph
-
-
-def _leads_only_to(graph, value, calls):
-    consumers = graph.consumers(value.id)
-    return bool(consumers) and value.name is None and not value.requires_grad and all(c.id in calls for c in consumers)
 
 
 def focus(graph: Graph, target: str) -> Graph:

@@ -6,6 +6,9 @@ import pytest
 from graph_builder import Build, chain, fixture, mlp, recurrent
 
 from nbgrad.graph import loops, transform
+from nbgrad.graph.assemble import assemble
+from nbgrad.graph.cut import Cut
+from nbgrad.graph.outline import outline_of
 from nbgrad.graph.records import Graph, Place
 from nbgrad.graph.render import prepare
 
@@ -19,7 +22,7 @@ def valid(graph):
 
 
 def test_matmul_folds_to_the_one_call_that_was_written():
-    folded = transform.fold_composites(fixture("lesson"))
+    folded = prepare(fixture("lesson"))
     assert ops(folded) == ["matmul", "add", "nn.functional.binary_cross_entropy_with_logits"]
     matmul = folded.calls[0]
     assert [folded.value(i).name for i in matmul.inputs] == ["x", "w"]
@@ -28,7 +31,7 @@ def test_matmul_folds_to_the_one_call_that_was_written():
 
 
 def test_steps_of_folded_calls_keep_their_order_and_name_the_folded_call():
-    folded = transform.fold_composites(fixture("lesson_after"))
+    folded = prepare(fixture("lesson_after"))
     assert [s.call for s in folded.steps] == ["c4", "c3", "c2", "c2", None, None]
 
 
@@ -181,7 +184,9 @@ def test_how_a_parameter_was_made_is_left_out_of_a_large_graph():
     w = g.op("mul", noise, shape=(2,), line=1)
     g.values[int(w[1:])] = dataclasses.replace(g.values[int(w[1:])], requires_grad=True, name="w")
     out = g.op("sum", g.op("sin", w, shape=(2,), line=2), line=2)
-    started = transform.start_at_leaves(g.graph(out))
+    cut = Cut(outline_of(g.graph(out), "ops", start_at_leaves=True))
+    cut.add(cut.outline.loops, "all")
+    started = assemble(cut)
     assert ops(started) == ["sin", "sum"]
     assert started.producer(w) is None and noise not in {v.id for v in started.values}
     assert valid(started)
