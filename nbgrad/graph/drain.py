@@ -18,7 +18,7 @@ from . import table
 from .ledger import Ledger, Mark
 from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, params_of, saved_by, why_cut
 from .program import RENEWS, Writer
-from .table import CALL, CUT, CUTS, DATA, EDGES, GRAD, OUTPUTS, VERSION
+from .table import CALL, CUT, CUTS, DATA, GRAD, OUTPUTS, VERSION
 
 MAX_CALLS = 300_000  # recorded; what comes after is counted in a note
 MAX_STEPS = 600_000

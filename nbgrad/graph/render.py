@@ -9,7 +9,7 @@ from .dot import dot_text
 from .layout import lay_out
 from .picture import Picture, picture
 from .records import Graph
-from .scene import LEVELS, scene
+from .scene import scene
 from .static import static_page
 from .svg import svg_text
 from .text import text_listing

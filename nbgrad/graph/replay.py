@@ -25,7 +25,7 @@ from .program import HEARD, HERE, Constant, Do, Failed, Filled, Pass, Read, Rene
 from .records import Graph
 from .summaries import Summaries
 from .table import (
-    CALL, CAME, DATA, FLAGS, FORM, GRAD, GRAD_KEPT, GRAD_MODE, IN_PLACE, INPUTS, IS_LEAF, NODE, ORDER, OUTPUTS, PASS, PLACE, SENT, VALUE, WHAT, Table,
+    CALL, CAME, DATA, FLAGS, FORM, GRAD, GRAD_KEPT, GRAD_MODE, IN_PLACE, INPUTS, IS_LEAF, NODE, ORDER, OUTPUTS, PASS, SENT, VALUE, WHAT, Table,
 )  # fmt: skip
 
 

@@ -29,8 +29,27 @@ def is_group(call: Call) -> bool:
 
 
 def fold_functions(graph: Graph, depth: int = 0) -> Graph:
-    """Fold functions, modules and `with` blocks that lie `depth` or more scopes deep, each to one group."""
-    return _fold_scopes(graph, lambda scope, at: scope.kind in ("function", "module", "with") and at >= depth)
+    """Fold functions, modules and `with` blocks that lie `depth` or more scopes deep, each run of calls in one to one group."""
+    scopes, paths = {s.id: s for s in graph.scopes}, scope_paths(graph)
+    runs = []  # of calls that follow on each other in the outermost scope to be folded
+    for call in graph.calls:
+        plain = [id for id in paths.get(call.scope, ()) if scopes[id].kind != "composite"]
+        inside = next((id for id in plain[depth:] if scopes[id].kind in ("function", "module", "with")), None)
+        if runs and runs[-1][0] == inside:
+            runs[-1][1].append(call)
+        else:
+            runs.append((inside, [call]))
+    groups, number = [], next_group(graph)
+    for id, calls in runs:
+        if id is None or len(calls) < 2:
+            continue
+        scope, last = scopes[id], calls[-1]
+        group = Call(f"g{number}", scope.name, (), (), params=group_params(calls), scope=scope.parent, place=scope.place or calls[0].place,
+                     grad_mode=last.grad_mode, is_view=all(c.is_view for c in calls), in_place=last.in_place,
+                     error=next((c.error for c in calls if c.error), None))
+        groups.append((group, calls))
+        number += 1
+    return collapse(graph, groups)
 
 
 def scope_depth(graph: Graph) -> int:
@@ -144,40 +163,6 @@ def fold_middle(graph: Graph, ends: int) -> Graph:
     name = f"{int(dict(params)['calls']):,} more"
     place = middle[0].place
     return collapse(graph, [(Call(f"g{next_group(graph)}", name, (), (), params=params, place=place), list(middle))])
-
-
-def _fold_scopes(graph, wanted):
-    """Fold the outermost scope that `wanted` chooses around each call."""
-    scopes = {s.id: s for s in graph.scopes}
-    paths = scope_paths(graph)
-    runs = []  # of calls that follow on each other
-    for call in graph.calls:
-        plain, inside = 0, None
-        for id in paths.get(call.scope, ()):
-            if wanted(scopes[id], plain):
-                inside = id
-                break
-            plain += scopes[id].kind != "composite"
-        if runs and runs[-1][0] == inside:
-            runs[-1][1].append(call)
-        else:
-            runs.append((inside, [call]))
-    groups, number = [], next_group(graph)
-    for id, calls in runs:
-        if id is None:
-            continue
-        scope = scopes[id]
-        if len(calls) < 2 and scope.kind != "composite":
-            continue
-        last = calls[-1]
-        call = Call(last.id, scope.name, (), (), node=last.node, scope=scope.parent, place=scope.place or calls[0].place,
-                    grad_mode=last.grad_mode, is_view=all(c.is_view for c in calls), in_place=last.in_place,
-                    error=next((c.error for c in calls if c.error), None), params=last.params if len(calls) == 1 else (), saved=tuple(dict.fromkeys(id for c in calls for id in c.saved)))
-        if scope.kind != "composite":
-            call = dataclasses.replace(call, id=f"g{number}", node=None, params=group_params(calls))
-            number += 1
-        groups.append((call, calls))
-    return collapse(graph, groups)
 
 
 def group_params(calls, times=None):
