@@ -277,7 +277,7 @@ def check_versions(node, only=None):
     """Raise `RuntimeError` if a tensor that this node saved has been changed in place since; `only` names one of them."""
     expected = getattr(node, "versions", None) or (0,) * len(node.saved)
     for name, tensor, version in zip(node.plan.saved_names, node.saved, expected):
-        if tensor._cell is None or tensor._cell.version == version or only not in (None, name):
+        if tensor._cell is None or tensor._cell.version == version or only not in (None, name) or not node.plan.needs(node, name):
             continue
         edge = node if name in node.plan.op.result_names else history_of(tensor)
         maker = None if edge is None else node_of(edge).name().rstrip("0123456789").removesuffix("Backward")

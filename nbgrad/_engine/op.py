@@ -497,7 +497,8 @@ def primitive(
     this name; users reach it through a `facade`. `inplace_flag`: the function in `nn.functional` takes `inplace=` as its last argument.
     `ufunc`: for an elementwise operator, what does the same as the kernel with its defaults, without a Python call around it.
     `wraps`: whether a Python integer beside a tensor is cut down to the tensor's type, as in arithmetic and comparison, or checked. `bools`:
-    whether operands may be of type bool. `frees`: arguments that are no tensors, but that torch saves as such: backward frees them.
+    whether operands may be of type bool. `frees`: arguments that are no tensors, but that torch saves as such: backward frees them; or
+    a function of the arguments that says whether a call has any.
     `expanded`: whether it may write to memory that several elements share, as after `expand`.
     `analytic`: whether, taking complex numbers, it is an analytic function of its arguments; if not, its formulas hold for complex numbers as written.
     `jvp`: how tangents move forward: LINEAR, MULTILINEAR, ELEMENTWISE, REDUCTION, or a formula that asks for arguments by `<argument>_p`, their

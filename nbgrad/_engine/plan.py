@@ -47,7 +47,7 @@ class Plan:
         self.param_names = [n for n in asked if n not in self.saved_names and n != "grad" and n not in op.grad_names]
         self.constants = {n: d for n, d in zip(op.params, op.defaults) if n in asked and kind_of[n] == DEFAULT}
         self.param_names = [n for n in self.param_names if n not in self.constants]
-        self.gives_up = any(n in op.frees for n in self.param_names)  # torch saves these as tensors, and a second pass raises for them too
+        self.gives_up = callable(op.frees) or any(n in op.frees for n in self.param_names)  # torch saves these as tensors: a second pass raises too
         self._compile()
 
     def _has_edge(self, name):
@@ -95,7 +95,8 @@ class Plan:
             lines.append(f"    node.saved = saved = ({', '.join(locals_)},)")
             lines.append(f"    if {some_cell}: node.versions = versions_of(saved)")
         else:
-            lines.append(f"    node.saved = {(None,) if self.gives_up else ()}")
+            lines.append(f"    node.saved = {f'(None,) if frees({args}) else ()' if callable(op.frees) else (None,) if self.gives_up else ()}")
+            namespace["frees"] = op.frees
         if self.param_names:
             values = [n if n in kind_of else f"shape_of({n.removesuffix('_shape')})" for n in self.param_names]
             lines.append(f"    node.params = ({', '.join(values)},)")
@@ -215,9 +216,16 @@ class Plan:
             out._tangents = tensor._tangents
         return out
 
+    def needs(self, node, name):
+        """Whether a gradient that leads somewhere is made from this saved tensor: the edge of a view that only counts as wanting one leads nowhere."""
+        if any(self.kind_of[n] in (TENSORS, NEEDED_TENSORS) for n in self.followed):
+            return True
+        wanted = {n for n, edge in zip(self.followed, node.edges) if edge is not None}
+        return any(name in names and not wanted.isdisjoint(inputs) for inputs, _, names in self.formulas)
+
     def saved_value(self, node, name):
         """What `grad_fn._saved_<name>` shows: None for what this call had no need to save. Raises `RuntimeError` once freed or changed."""
-        if name in self.saved_names:
+        if name in self.saved_names and self.needs(node, name):
             if node.saved is None:
                 raise errors.freed(node.name(), node.place)
             check_versions(node, name)

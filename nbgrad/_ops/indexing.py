@@ -287,13 +287,17 @@ def _set_node(self, steps, indices, value):
     return "CopyBackwards" if isinstance(value, Tensor) and value._array.ndim or not self._array.ndim else "FillBackward3"
 
 
+def _set_frees(self, steps, indices, value):
+    return bool(indices) or not _whole(self._array.shape, steps)
+
+
 @primitive(
     "_setitem_",
     vjp={
         "self": lambda grad, steps, indices: _cleared(grad, steps, indices),
         "value": lambda grad, steps, indices, value_shape: _led(_taken(grad, steps, indices), value_shape),
     },
-    mutates=True, expanded=True, method=False, namespace=(), node=_set_node, frees=("steps", "indices"), jvp=LINEAR,
+    mutates=True, expanded=True, method=False, namespace=(), node=_set_node, frees=_set_frees, jvp=LINEAR,
 )  # fmt: skip
 def _setitem_(self, steps, indices, value):
     """Overwrite the elements that an index says."""

@@ -135,6 +135,21 @@ def test_no_gradient_flows_through_a_view_made_without_recording(torch):
     assert x.grad is None and view.grad is None
 
 
+def test_what_no_gradient_needs_is_not_saved(torch):
+    with torch.no_grad():
+        view = leaf(torch)[:2]
+    other = leaf(torch)[:2].clone()
+    y = view * other
+    assert y.grad_fn.next_functions[0][0] is None and y.grad_fn._saved_other is None and y.grad_fn._saved_self is not None
+    other.mul_(2)
+    y.sum().backward()
+    y = view * other
+    with torch.no_grad():
+        view.mul_(2)
+    with pytest.raises(RuntimeError, match="its base or another view of its base has been modified"):
+        y.sum().backward()
+
+
 def test_a_view_follows_what_its_base_wants(torch):
     y = torch.zeros(4)
     view = y[:2]
@@ -200,6 +215,19 @@ def test_a_second_backward_through_a_change_of_a_view(torch):
     y.sum().backward()
     with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("whole", [..., slice(None), slice(0, 4)])
+def test_a_second_backward_through_an_assignment_to_all(torch, whole):
+    x = leaf(torch)
+    y = x * 1
+    y[whole] = x + 1
+    y.sum().backward(retain_graph=True)
+    y = x + 0
+    y[whole] = x + 1
+    y.sum().backward()
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0] * 4 and name(y) == "CopyBackwards"
 
 
 def test_expanded_memory(torch):
