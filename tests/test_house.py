@@ -80,7 +80,7 @@ READERS = 5  # this floor reads records: standard library only
 
 # Outside packages, and the only modules that may import them. Whatever is not named here is imported nowhere.
 ALLOWED = {
-    "numpy": ("nbgrad", "nbgrad.graph.columns", "nbgrad.graph.outline", "nbgrad.graph.assemble", "nbgrad.graph.visible"),  # of 100,000 operators at once
+    "numpy": ("nbgrad", "nbgrad.graph.columns", "nbgrad.graph.outline", "nbgrad.graph.part", "nbgrad.graph.assemble", "nbgrad.graph.visible"),  # of 100,000 operators at once
     "scipy": (*ENGINE, "nbgrad.linalg", "nbgrad.fft", "nbgrad.special"),
     "IPython": ("nbgrad.notebook",),
     "ipywidgets": ("nbgrad.notebook",),

@@ -51,6 +51,9 @@ def columns_of(graph: Graph) -> Columns:
 @functools.lru_cache(maxsize=8)
 def _columns(key):
     graph = key.graph
+    cut_out = getattr(graph.calls, "columns", None)
+    if cut_out is not None and getattr(graph.values, "columns", None) is cut_out:
+        return cut_out
     parts = graph.values, graph.calls, graph.steps, graph.scopes
     table = getattr(graph.calls, "table", None)
     if table is not None and all(part is whole for part, whole in zip(parts, (table.values, table.calls, table.steps, table.scopes))):
@@ -87,13 +90,13 @@ def _columns(key):
 def _of_table(table):
     parents = [None if p < 0 else p for p in table.scope_parent.tolist()]
     return Columns(
-        _Numbers(table.calls), _Numbers(table.values), table.op, table.place, table.scope, *table.inputs_of, *table.outputs_of, table.producer,
+        Numbers(table.calls), Numbers(table.values), table.op, table.place, table.scope, *table.inputs_of, *table.outputs_of, table.producer,
         table.named, table.requires_grad, table.requires_grad & table.is_leaf, table.step_call, table.step_value, table.step_pass, _paths(parents),
     )  # fmt: skip
 
 
-class _Numbers(Mapping):
-    """Id -> number, of records whose ids tell their numbers."""
+class Numbers(Mapping):
+    """Id -> number, of records that tell their numbers."""
 
     def __init__(self, rows: Rows):
         self._rows = rows

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import render, transform
+from . import part, render
 from .capture import Recorder
 from .captured import capture_array
 from .find import find
@@ -186,11 +186,11 @@ class Drawing:
 
     def between(self, source: str, target: str) -> Drawing:
         """Draw what lies on the ways from one value to another, named or by id, and what else that takes; `KeyError` for an unknown one."""
-        return self._part(lambda graph: transform.between(graph, source, target))
+        return self._part(lambda graph: part.between(graph, source, target))
 
     def leads_to(self, target: str) -> Drawing:
         """Draw what a value was computed from; `KeyError` for an unknown one."""
-        return self._part(lambda graph: transform.focus(graph, target))
+        return self._part(lambda graph: part.focus(graph, target))
 
     def comes_of(self, source: str) -> Drawing:
         """Draw what was computed from a value, and what else that takes; `KeyError` for an unknown one.
@@ -204,7 +204,7 @@ class Drawing:
         >>> [call.op for call in g.comes_of("c").graph.calls]
         ['add']
         """
-        return self._part(lambda graph: transform.follow(graph, source))
+        return self._part(lambda graph: part.follow(graph, source))
 
     def replay(self, changes: Mapping[Any, Any] | None = None) -> Drawing:
         """Compute it again, forward and backward, with other numbers: see `nbgrad.graph.replay`, which also says what it raises.
@@ -226,10 +226,10 @@ class Drawing:
         return self._like(self.graph, self.tensors, **options)
 
     def _part(self, cut):
-        part = self._like(cut(self.graph), self.tensors)
+        drawing = self._like(cut(self.graph), self.tensors)
         whole, before = (self, None) if self._whole is None else (self._whole, self._cut)
-        part._whole, part._cut = whole, cut if before is None else lambda graph: cut(before(graph))
-        return part
+        drawing._whole, drawing._cut = whole, cut if before is None else lambda graph: cut(before(graph))
+        return drawing
 
     def _like(self, graph, tensors, **options):
         known = self._painted | self._described | self._options

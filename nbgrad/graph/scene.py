@@ -16,7 +16,7 @@ import dataclasses
 import functools
 from dataclasses import dataclass
 
-from . import loops, transform
+from . import loops, part, transform
 from .assemble import assemble
 from .cut import Cut, Fold, Unit, group_of, restricted
 from .outline import Loop, outline_of
@@ -65,8 +65,8 @@ def _focused(key, focus):
         return graph
     source, target = focus[1] if focus[0] is None else None, focus[0]
     if focus[0] is not None and focus[1] is not None:
-        return transform.between(graph, *focus)
-    return transform.focus(graph, target) if source is None else transform.follow(graph, source)
+        return part.between(graph, *focus)
+    return part.focus(graph, target) if source is None else part.follow(graph, source)
 
 
 # ---- folding until it fits

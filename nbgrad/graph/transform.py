@@ -1,4 +1,4 @@
-"""Transforms: `Graph` in, smaller or focused `Graph` out.
+"""Transforms: `Graph` in, smaller `Graph` out.
 
 The renderers call these before they draw. Nothing here knows how a graph is drawn, and nothing changes the graph it is given.
 
@@ -90,51 +90,6 @@ def _merged(step, inputs):
     for id, grad in zip(inputs, step.grads_out):
         sent[id].append(grad)
     return dataclasses.replace(step, grads_out=tuple(grads[0] if len(grads) == 1 else None for grads in sent.values()))
-
-
-def focus(graph: Graph, target: str) -> Graph:
-    """Keep only what leads to `target`, a value's name or id; `KeyError` where there is none."""
-    value = graph.named(target) or graph.value(target)
-    keep, todo, calls = set(), [value.id], set()
-    while todo:
-        id = todo.pop()
-        if id in keep:
-            continue
-        keep.add(id)
-        call = graph.producer(id)
-        if call is not None:
-            calls.add(call.id)
-            todo.extend(call.inputs)
-    return _restrict(graph.replace(roots=(value.id,)), calls)
-
-
-def follow(graph: Graph, source: str) -> Graph:
-    """Keep only what comes of `source`, a value's name or id, and what else that takes; `KeyError` where there is none."""
-    value = graph.named(source) or graph.value(source)
-    reached, calls = {value.id}, set()
-    for call in graph.calls:
-        if not reached.isdisjoint(call.inputs):
-            calls.add(call.id)
-            reached.update(call.outputs)
-    return _restrict(graph.replace(roots=tuple(r for r in graph.roots if r in reached) or (value.id,)), calls)
-
-
-def between(graph: Graph, source: str, target: str) -> Graph:
-    """Keep only what lies on the ways from `source` to `target`, values' names or ids, and what else that takes; `KeyError` where there is none."""
-    source = (graph.named(source) or graph.value(source)).id
-    target = (graph.named(target) or graph.value(target)).id
-    onward = {c.id for c in follow(graph, source).calls}
-    backward = {c.id for c in focus(graph, target).calls}
-    return _restrict(graph.replace(roots=(target,)), onward & backward)
-
-
-def limit(graph: Graph, max_calls: int) -> Graph:
-    """Keep the last `max_calls` calls and say in a note how many were left out."""
-    if len(graph.calls) <= max_calls:
-        return graph
-    left_out = len(graph.calls) - max_calls
-    kept = _restrict(graph, {c.id for c in graph.calls[left_out:]})
-    return kept.replace(notes=graph.notes + (f"the first {left_out:,} operators are left out",))
 
 
 def fold_lines(graph: Graph) -> Graph:
@@ -241,15 +196,6 @@ def _bordered(graph, call, members, owner):
 
 def _restep(step, calls, gone):
     return dataclasses.replace(step, call=calls.get(step.call, step.call), value=None if step.value in gone else step.value)
-
-
-def _restrict(graph, keep):
-    calls = tuple(c for c in graph.calls if c.id in keep)
-    used = {id for c in calls for id in c.inputs + c.outputs} | set(graph.roots)
-    gone = {c.id: None for c in graph.calls if c.id not in keep}
-    missing = {v.id for v in graph.values if v.id not in used}
-    steps = tuple(_restep(s, gone, missing) for s in graph.steps if s.call not in gone or s.call is None)
-    return graph.replace(values=tuple(v for v in graph.values if v.id in used), calls=calls, steps=steps)
 
 
 def scope_paths(graph):

@@ -124,20 +124,6 @@ def test_hidden_views_hand_their_base_on():
     assert valid(hidden)
 
 
-def test_focus_keeps_only_what_leads_there():
-    focused = transform.focus(fixture("lesson"), "z")
-    assert [v.name for v in focused.values if v.name] == ["x", "w", "b", "z"]
-    assert focused.roots == (focused.named("z").id,)
-    with pytest.raises(ValueError, match="no value of this graph is called 'nothing'"):
-        prepare(fixture("lesson"), backward="nothing")
-
-
-def test_limit_keeps_the_last_calls_and_says_so():
-    limited = transform.limit(chain(50), 20)
-    assert len(limited.calls) == 20 and limited.notes == ("the first 30 operators are left out",)
-    assert valid(limited)
-
-
 def test_prepare_folds_only_what_does_not_fit():
     assert len(prepare(recurrent(4)).calls) == len(recurrent(4).calls)
     assert len(prepare(recurrent(400)).calls) == 16
