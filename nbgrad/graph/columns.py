@@ -6,13 +6,12 @@ everything that is drawn in the end is looked up in the records themselves.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .records import Graph, Identity, Rows
+from .records import Graph, Rows, kept_with_graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,14 +42,9 @@ class Columns:
         return () if scope < 0 else self.paths[scope]
 
 
+@kept_with_graph
 def columns_of(graph: Graph) -> Columns:
     """Make a graph's columns, or give those made before."""
-    return _columns(Identity(graph))
-
-
-@functools.lru_cache(maxsize=8)
-def _columns(key):
-    graph = key.graph
     cut_out = getattr(graph.calls, "columns", None)
     if cut_out is not None and getattr(graph.values, "columns", None) is cut_out:
         return cut_out

@@ -14,7 +14,7 @@ import numpy as np
 
 from .columns import Columns, columns_of
 from .loops import MIN_REPEATS, repeats
-from .records import Graph, Identity
+from .records import Graph, kept_with_graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,10 @@ class Outline:
         return out
 
 
+@kept_with_graph
 def outline_of(graph: Graph, level: str, start_at_leaves: bool = False) -> Outline:
     """Make a graph's outline, or give the one made before."""
-    return _outline(Identity(graph), level, start_at_leaves)
-
-
-@functools.lru_cache(maxsize=8)
-def _outline(key, level, start_at_leaves):
-    return Outline(key.graph, level, start_at_leaves)
+    return Outline(graph, level, start_at_leaves)
 
 
 def _may_repeat(signs, longest, partial):

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 FORMAT = 1
 MAX_JSON_BYTES = 64_000_000
+MAX_KNOWN = 8  # answers of one function that are kept with a graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,30 @@ class Rows(Sequence):
         return repr((*self,)) if len(self) <= 100 else f"<{len(self):,} records>"
 
 
+class _Known(dict):
+    """What has been found out about a graph; copies of the graph know nothing."""
+
+    def __reduce__(self):
+        return _Known, ()
+
+
+def kept_with_graph(find_out):
+    """Keep what a function of a graph, and of some hashable options, has found out, for as long as the graph lives: of each function the newest few."""
+
+    @functools.wraps(find_out)
+    def known(graph, *options, **named):
+        found, key = graph.known.setdefault(find_out, {}), (options, *named.items())
+        answer = found.get(key)
+        if answer is None:
+            answer = find_out(graph, *options, **named)
+            for oldest in list(found)[: max(0, len(found) - MAX_KNOWN + 1)]:
+                found.pop(oldest, None)
+            found[key] = answer
+        return answer
+
+    return known
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """A recorded computation, flat; calls and values stand in the order in which they were made."""
@@ -160,6 +185,7 @@ class Graph:
     source: str = ""  # text of the recorded cell
     notes: tuple[str, ...] = ()  # what was left out and why, for the reader
     format: int = FORMAT
+    known: dict = field(default_factory=_Known, init=False, repr=False, compare=False)  # see `kept_with_graph`
 
     def value(self, id: str) -> Value:
         """Find a value by its id; `KeyError` where there is none."""
@@ -236,12 +262,13 @@ def _plain(thing):
 def _fields(cls):
     """Names and defaults of a record's fields; a field without a default, and the format, is always written."""
     always = object()
-    return [(f.name, always if f.default is dataclasses.MISSING or f.name == "format" else f.default) for f in dataclasses.fields(cls)]
+    return [(f.name, always if f.default is dataclasses.MISSING or f.name == "format" else f.default) for f in dataclasses.fields(cls) if f.init]
 
 
 @functools.cache
 def _hints(cls):
-    return typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls)
+    return {name: hints[name] for name, _ in _fields(cls)}
 
 
 def _build(cls, plain, where):
@@ -254,7 +281,7 @@ def _build(cls, plain, where):
     try:
         return cls(**{name: _read(hints[name], x, f"{where}.{name}") for name, x in plain.items()})
     except TypeError:
-        missing = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.name not in plain]
+        missing = [f.name for f in dataclasses.fields(cls) if f.init and f.default is dataclasses.MISSING and f.name not in plain]
         raise ValueError(f"{where} lacks {', '.join(missing)}") from None
 
 
@@ -342,24 +369,6 @@ class _Index:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Identity:
-    """A key for caches: the graph itself, not what it holds, which would take long to hash."""
-
-    graph: Graph = field(repr=False)
-
-    def __eq__(self, other):
-        return self.graph is other.graph
-
-    def __hash__(self):
-        return id(self.graph)
-
-
-@functools.lru_cache(maxsize=16)
-def _index_by_identity(key):
-    return _Index(key.graph)
-
-
+@kept_with_graph
 def _index(graph: Graph) -> _Index:
-    """The look-up tables, kept for the sixteen graphs used last (hashing ten thousand records each time would cost more)."""
-    return _index_by_identity(Identity(graph))
+    return _Index(graph)

@@ -21,7 +21,7 @@ from .assemble import assemble
 from .cut import Cut, Fold, Unit, group_of, restricted
 from .outline import Loop, outline_of
 from .picture import picture
-from .records import Graph, Identity, Scope
+from .records import Graph, Scope, kept_with_graph
 from .transform import is_group
 
 MAX_FOLDED = 4000  # calls left after loops were folded; above, no other fold can help and each takes its time
@@ -47,8 +47,8 @@ def scene(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes: i
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(map(repr, LEVELS))}, not {level!r}")
-    graph = _focused(Identity(graph), focus)
-    folded = _folded(Identity(graph), level, fold, max_nodes)
+    graph = _focused(graph, focus)
+    folded = _folded(graph, level, fold, max_nodes)
     cut = Cut.like(folded.cut)
     for action in actions[:MAX_ACTIONS]:
         _act(cut, action)
@@ -58,9 +58,8 @@ def scene(graph: Graph, *, level: str = "story", fold: bool = True, max_nodes: i
     return Scene(shown, _folds(cut))
 
 
-@functools.lru_cache(maxsize=8)
-def _focused(key, focus):
-    graph = key.graph
+@kept_with_graph
+def _focused(graph, focus):
     if not focus:
         return graph
     source, target = focus[1] if focus[0] is None else None, focus[0]
@@ -78,9 +77,8 @@ class _Folded:
     views_hidden: bool
 
 
-@functools.lru_cache(maxsize=8)
-def _folded(key, level, fold, max_nodes):
-    graph = key.graph
+@kept_with_graph
+def _folded(graph, level, fold, max_nodes):
     outline = outline_of(graph, level)
     if fold and level == "story" and len(outline.starts) > FEW:
         outline = outline_of(graph, level, start_at_leaves=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from . import formulas
 from ._text import shorten
-from .records import Call, Graph, Identity, Step, Summary, Value
+from .records import Call, Graph, Step, Summary, Value, kept_with_graph
 from .transform import scope_paths
 from .visible import Visible
 
@@ -335,14 +335,10 @@ class Stepping:
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
+@kept_with_graph
 def stepping(graph: Graph) -> Stepping:
-    """The steps of a record, with the look-up tables kept for the graphs used last."""
-    return _made(Identity(graph))
-
-
-@functools.lru_cache(maxsize=8)
-def _made(graph):
-    return Stepping(graph.graph)
+    """The steps of a record, with their look-up tables."""
+    return Stepping(graph)
 
 
 def answer(graph: Graph, drawn: Graph, wish: dict) -> dict | None:

@@ -207,6 +207,7 @@ class GraphView(anywidget.AnyWidget):
             self.requests.close()
         if self._own_layout and self.trait_has_value("layout"):
             self.layout.close()
+        (self._record if self.drawing is None else self.drawing.graph).known.clear()  # of a long cell a lot; what is asked again will be found out again
         super().close()
 
     def show(self, text: str = "", page: str | None = None) -> None:

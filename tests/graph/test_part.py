@@ -1,6 +1,10 @@
 """A part of a graph: the records that lead to a value, come of one, or lie between two."""
 
 import dataclasses
+import gc
+import json
+import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +13,8 @@ from graph_builder import chain, fixture, mlp, recurrent
 import nbgrad as torch
 from nbgrad.graph import part
 from nbgrad.graph.columns import columns_of
-from nbgrad.graph.records import Graph, Rows
+from nbgrad.graph.outline import outline_of
+from nbgrad.graph.records import MAX_KNOWN, Graph, Rows
 from nbgrad.graph.render import prepare
 
 
@@ -110,3 +115,17 @@ def test_focus_keeps_only_what_leads_there():
     assert focused.roots == (focused.named("z").id,)
     with pytest.raises(ValueError, match="no value of this graph is called 'nothing'"):
         prepare(fixture("lesson"), backward="nothing")
+
+
+def test_what_was_found_out_about_a_graph_goes_with_it():
+    graph = recurrent(20)
+    columns, made = columns_of(graph), weakref.ref(outline_of(graph, "story"))
+    assert columns_of(graph) is columns and columns_of(graph.replace(notes=("copied",))) is not columns
+    copied = pickle.loads(pickle.dumps(graph))
+    assert copied == graph and not copied.known and "known" not in json.loads(graph.to_json())
+    for n in range(20):
+        prepare(graph, max_nodes=50 + n)
+    assert max(map(len, graph.known.values())) <= MAX_KNOWN
+    del columns, graph
+    gc.collect()
+    assert made() is None
