@@ -14,6 +14,7 @@ from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
 from .gathering import _gather_backward
 from .shape import dims_of
+from .ties import SHORT, largest_first, order_of_kth, sorted_order, with_ties
 
 
 def _order(self, dim, descending):
@@ -24,13 +25,15 @@ def _order(self, dim, descending):
     return n - 1 - np.flip(np.argsort(np.flip(self, dim), axis=dim, kind="stable"), dim)
 
 
-def _sorted(self, dim, descending):
+def _sorted(self, dim, descending, stable):
     (dim,) = dims_of(dim, self.ndim)
     if self.dtype.kind == "c":
         raise RuntimeError("Sort currently does not support complex dtypes on CPU")
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
     order = _order(self, dim, descending)
+    if not stable and self.shape[dim] > SHORT:
+        order = with_ties(self, order, dim, descending, sorted_order)
     return np.take_along_axis(self, order, dim), contiguous(order)
 
 
@@ -40,15 +43,15 @@ def _chosen(grad_values, self_shape, dim, indices):
 
 @primitive(vjp={"self": _chosen}, outputs=("values", "indices"))
 def sort(self, dim=-1, descending=False, *, stable=False):
-    """Sort along a dimension; gives the values and where they were. Equal elements keep their order."""
-    return _sorted(self, dim, descending)
+    """Sort along a dimension; gives the values and where they were. With `stable`, or 16 elements at most, equal ones keep their order."""
+    return _sorted(self, dim, descending, stable)
 
 
 @plain(method=True)
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """Give the places of the elements along a dimension in the order of their values."""
     tell_read(input)
-    return wrap(_sorted(input._array, dim, descending)[1])
+    return wrap(_sorted(input._array, dim, descending, stable)[1])
 
 
 @composite()
@@ -59,7 +62,7 @@ def msort(self):
 
 @primitive(vjp={"self": _chosen}, outputs=("values", "indices"))
 def topk(self, k, dim=-1, largest=True, sorted=True):
-    """Take the `k` largest (or smallest) elements along a dimension, in order; gives the values and where they were."""
+    """Take the `k` largest (or smallest) elements along a dimension, in order unless `sorted` is False; gives the values and where they were."""
     (dim,) = dims_of(dim, self.ndim)
     if not 0 <= k <= (self.shape[dim] if self.ndim else 1):
         raise RuntimeError("selected index k out of range")
@@ -67,9 +70,29 @@ def topk(self, k, dim=-1, largest=True, sorted=True):
         raise NotImplementedError(f"\"topk_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
     if self.ndim == 0:
         return (self.copy(), np.zeros((), np.int64)) if k else (np.zeros(0, self.dtype), np.zeros(0, np.int64))
-    order = _order(self, dim, largest)
-    order = contiguous(order[(slice(None),) * dim + (slice(0, k),)])
+    order = _few_of_many(self, k, dim, largest) if sorted else None
+    if order is None:
+        order = _order(self, dim, largest)
+        if k:
+            order = with_ties(self, order, dim, largest, lambda keys: largest_first(keys, k, sorted), every=not sorted)
+        order = contiguous(order[(slice(None),) * dim + (slice(0, k),)])
     return np.take_along_axis(self, order, dim), order
+
+
+def _few_of_many(self, k, dim, largest):
+    """The places of the `k` largest or smallest of very many elements, without sorting all; None where equal elements or nan leave a choice."""
+    n = self.shape[dim]
+    if type(self) is not np.ndarray or n < 256 or not 0 < k <= n // 8:
+        return None
+    rows = np.moveaxis(self, dim, -1)
+    found = np.argpartition(rows, n - k, -1)[..., n - k :] if largest else np.argpartition(rows, k - 1, -1)[..., :k]
+    values = np.take_along_axis(rows, found, -1)
+    inner = np.argsort(values, -1)
+    values, found = np.take_along_axis(values, inner, -1), np.take_along_axis(found, inner, -1)
+    last = values[..., :1] if largest else values[..., -1:]
+    if ((rows == last).sum(-1) != 1).any() or (values[..., 1:] == values[..., :-1]).any() or (rows != rows).any():
+        return None
+    return contiguous(np.moveaxis(found[..., ::-1] if largest else found, -1, dim))
 
 
 @primitive(
@@ -86,7 +109,8 @@ def kthvalue(self, k, dim=-1, keepdim=False):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
-    order = np.take(_order(self, dim, False), [k - 1], axis=dim)
+    order = _order(self, dim, False)
+    order = np.take(with_ties(self, order, dim, False, lambda keys: order_of_kth(keys, k - 1)), [k - 1], axis=dim)
     values = np.take_along_axis(self, order, dim)
     return (values, order) if keepdim else (values.squeeze(dim), order.squeeze(dim))
 

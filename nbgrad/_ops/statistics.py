@@ -17,6 +17,7 @@ from .._engine.writing import writes_out
 from .choice import where
 from .pointwise import _zeros, abs, sgn, widened
 from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
+from .ties import SHORT, sorted_order, with_ties
 
 # ---- variance and standard deviation
 
@@ -351,6 +352,8 @@ def mode(self, dim=-1, keepdim=False):
     if self.shape[dim] == 0:
         raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
     order = np.argsort(self, axis=dim, kind="stable")
+    if self.shape[dim] > SHORT:
+        order = with_ties(self, order, dim, False, sorted_order)
     ordered = np.moveaxis(np.take_along_axis(self, order, dim), dim, -1)
     n = ordered.shape[-1]
     run = np.ones(ordered.shape, np.int64)

@@ -376,7 +376,7 @@ class Module:
     def __call__(self, *args, **kwargs):
         mode = state.mode
         place, observer = mode.place, mode.observer
-        if not type(self).forward.__module__.startswith(_PACKAGE):
+        if not (getattr(type(self).forward, "__module__", None) or "").startswith(_PACKAGE):
             mode.place = None  # the operators in it stand in the user's own lines
         elif place is None:
             frame = sys._getframe(1)
