@@ -1,4 +1,4 @@
-"""`python -m benchmarks [WORD ...]`: print the tables whose titles hold one of the words, or all."""
+"""`python -m benchmarks [WORD ...]`: print the tables whose titles hold one of the words, or all; `operators [WORD ...]`: each operator beside PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: one th
 
 import numpy as np  # noqa: E402
 
-from . import notebook, startup, training  # noqa: E402
+from . import notebook, registry, startup, training  # noqa: E402
 from .peers import installed, versions  # noqa: E402
 from .timing import interleaved, ratio, said, table  # noqa: E402
 from .workloads import all_workloads  # noqa: E402
@@ -25,6 +25,9 @@ def main(words):
 
     print(f"Python {platform.python_version()}, {versions()}, {os.cpu_count()} processors")
     print("median times; ratios are medians over interleaved rounds in one process\n")
+    if words[:1] == ["operators"]:
+        _print_operators(words[1:])
+        return
     workloads = [w for w in all_workloads() if wanted(w.title)]
     peers = installed() if workloads else []
     for workload in workloads:
@@ -59,6 +62,16 @@ def main(words):
         print("large cell: a recurrent loop of 100,000 operators under %%autograd, and what a reader then asks for")
         for name, each in notebook.large_cell().items():
             print(f"  {name:<38}" + (f"{each[0]:>7.0f} bytes an operator" if name == "bytes" else f"{said(statistics.median(each)):>10}"))
+
+
+def _print_operators(words):
+    print("operators: times, and how many times PyTorch's they are, of a sample as the tests have it and of one with some hundred thousand elements")
+    print(f"  {'':<44}{'small forward':>18}{'with backward':>18}{'large forward':>18}{'with backward':>18}")
+    for name, *sizes in registry.lines(words):
+        cells = [(size or {}).get(kind) for size in sizes for kind in ("forward", "backward")]
+        slow = any(cell and cell[1] >= 10 for cell in cells)
+        shown = [f"{said(cell[0]) + f'{cell[1]:7.1f}':>18}" if cell else f"{'–':>18}" for cell in cells]
+        print(f"  {name:<44}{''.join(shown)}  {registry.WHY.get(name, 'ten times or more') if slow else ''}".rstrip(), flush=True)
 
 
 def _compare(workload, peers):

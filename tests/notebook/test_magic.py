@@ -4,7 +4,6 @@ import re
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 from nbgrad._engine.modes import state
 from nbgrad.graph.records import Graph
@@ -12,16 +11,9 @@ from nbgrad.notebook import magic
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.colors = "nocolor"
-    shell.run_cell("%load_ext nbgrad")
-    shell.run_cell("import nbgrad as torch\nx = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\nw = torch.tensor([2.0, 2.0, 2.0])")
-    yield shell
-    magic.unload(shell)
-    InteractiveShell.clear_instance()
+def shell(ipython):
+    ipython.run_cell("import nbgrad as torch\nx = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\nw = torch.tensor([2.0, 2.0, 2.0])")
+    return ipython
 
 
 @pytest.fixture

@@ -5,12 +5,10 @@ import time
 
 import numpy as np
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from watched import View, Watched, deep_net, modules
 
 import nbgrad as torch
 from nbgrad._engine import observe
-from nbgrad.notebook import magic
 from nbgrad.notebook import watch as watch_module
 from nbgrad.notebook.strips import Strip, norm
 from nbgrad.notebook.watch import POINTS
@@ -322,17 +320,12 @@ def test_a_fault_of_ours_ends_the_watching_and_not_the_loop(monkeypatch):
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.colors = "nocolor"
-    shell.run_cell("%load_ext nbgrad")
-    shell.run_cell("import nbgrad as torch\nw = torch.ones(2, requires_grad=True)\nn = 3\nbatches = [1, 2, 3, 4]\ndef step():\n    w.grad = None\n    (w * w).sum().backward()")
-    yield shell
+def shell(ipython):
+    ipython.run_cell(
+        "import nbgrad as torch\nw = torch.ones(2, requires_grad=True)\nn = 3\nbatches = [1, 2, 3, 4]\ndef step():\n    w.grad = None\n    (w * w).sum().backward()"
+    )
+    yield ipython
     assert not [w for w in observe.watchers if type(w).__name__ == "Watch"]
-    magic.unload(shell)
-    InteractiveShell.clear_instance()
 
 
 @pytest.fixture
