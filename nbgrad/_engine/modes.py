@@ -20,12 +20,13 @@ _PACKAGE = str(Path(__file__).parents[1])
 class Mode:
     """What one thread computes under."""
 
-    __slots__ = ("grad", "observer", "place", "running", "inference")
+    __slots__ = ("grad", "observer", "left", "place", "running", "inference")
 
     def __init__(self):
         self.grad = True
         self.inference = None  # the layer that marks results, inside inference mode
         self.observer = None
+        self.left = {}  # observers that left while another stood in their place -> who had stood there before them
         self.running = None  # the backward pass that is under way
         self.place = None  # set while a composite runs, so that its operators name the user's line and not ours
 

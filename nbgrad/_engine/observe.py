@@ -214,10 +214,20 @@ def put_observer(observer):
 
 
 def take_observer(observer, before):
-    """Put `before` back where `observer` stands; if that stands there no longer, nothing changes."""
+    """Put `before` back where `observer` stands.
+
+    Where another stands there by now, as when two asynchronous tasks record by turns, it goes on hearing, and `observer` will not come back after it.
+    """
     holder, name = _bottom()
-    if getattr(holder, name) is observer:
+    standing, left = getattr(holder, name), state.mode.left
+    if standing is observer:
+        while before in left:
+            before = left.pop(before)
         setattr(holder, name, before)
+        if before is None:
+            left.clear()
+    elif standing is not None and observer is not None:
+        left[observer] = before
 
 
 def _bottom():

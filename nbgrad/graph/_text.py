@@ -69,8 +69,12 @@ def escape(text: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
+    """Cut the middle out of a long text, and `clean` what is left."""
+    return bounded(clean(bounded(text, 4 * most)), most)
+
+
+def bounded(text: str, most: int) -> str:
     """Cut the middle out of a long text."""
-    text = clean(text)
     return text if len(text) <= most else text[: most - most // 3 - 1] + "…" + text[-(most // 3):]
 
 

@@ -7,12 +7,16 @@ cheap. It keeps small arrays alive until then and large ones only by weak refere
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
 import weakref
 from collections.abc import Mapping
+from threading import get_ident
 
+from .._engine import observe
 from .._engine.modes import place_of_user, state
-from .._engine.observe import Observer
+from .._engine.node import next_sequence
+from .._engine.observe import Observer, put_observer, take_observer
 from .._engine.tensor import Tensor, views_of
 from .callers import Callers
 from .drain import (
@@ -44,6 +48,28 @@ class Recorder(Observer):
         self._callers, self._around = Callers(), ()  # the user's functions that run, as last told
         self._held = None  # what a `.grad` holds that backward is about to add to
         self._born = {}  # id(tensor) -> (weak reference, place), of leaves made meanwhile
+        self._elsewhere = _Elsewhere()
+
+    def start(self) -> None:
+        """Hear this thread from now on; whoever stood here before hears nothing meanwhile."""
+        self._ledger.first_node = next_sequence()
+        self._before = put_observer(self)
+        observe.watchers.append(self._elsewhere)
+
+    def stop(self) -> None:
+        """Hear no more; a second call changes nothing."""
+        take_observer(self, self._before)
+        with contextlib.suppress(ValueError):
+            observe.watchers.remove(self._elsewhere)
+
+    @contextlib.contextmanager
+    def hearing(self):
+        """Hear what this thread does inside the block."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
 
     # ---- events: append and return
 
@@ -158,7 +184,7 @@ class Recorder(Observer):
         self._reading = False
         self._drain()
         self._born = {k: v for k, v in self._born.items() if v[0]() is not None and k not in self._ledger.known}
-        return finish(self._ledger, self._tape[0][1], namespace, source, cell)
+        return finish(self._ledger, self._tape[0][1], namespace, source, cell, self._elsewhere.passes)
 
     def heard(self) -> bool:
         """Whether any operator ran."""
@@ -173,6 +199,16 @@ class Recorder(Observer):
     def nodes(self) -> Nodes:
         """The nodes heard of, to be asked with `get(node)`."""
         return Nodes(self._ledger)
+
+
+class _Elsewhere(Observer):
+    """Counts the backward passes that other threads run meanwhile: nobody hears what happens there."""
+
+    def __init__(self):
+        self.passes, self._thread = 0, get_ident()
+
+    def wants(self, roots, nodes, accumulators):
+        self.passes += get_ident() != self._thread
 
 
 class Tensors(Mapping):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from . import _text
-from .records import Call, Graph, Value
+from .records import MAX_NAME, Call, Graph, Value
 from .transform import is_group
 
 _REASONS = {"data": ".data"}
@@ -36,7 +36,7 @@ def about_value(graph: Graph, value: Value) -> str:
     """Say all of a value in one line: "w, parameter, 5 by 3, gradient norm 0.65, line 3"."""
     what = kind(graph, value)
     what = {"named": "tensor", "root": "result"}.get(what, what)
-    parts = [_text.clean(value.name) if value.name else "unnamed", what, " by ".join(map(str, value.shape)) or "scalar"]
+    parts = [_text.shorten(value.name, MAX_NAME) if value.name else "unnamed", what, " by ".join(map(str, value.shape)) or "scalar"]
     if value.dtype != "float32":
         parts.append(value.dtype)
     if value.data is not None and value.data.values and value.data.size == 1:
@@ -55,9 +55,9 @@ def about_value(graph: Graph, value: Value) -> str:
 
 def about_call(graph: Graph, call: Call, cut: str) -> str:
     """Say all of an operator in one line: "matmul, operator, of x, w, line 5"."""
-    names = [_text.clean(graph.value(i).name or _text.shape(graph.value(i))) for i in call.inputs[:6]]
+    names = [_text.shorten(graph.value(i).name or _text.shape(graph.value(i)), 60) for i in call.inputs[:6]]
     what = f"group of {dict(call.params).get('calls', 'several')} operators" if is_group(call) else "operator"
-    parts = [_text.clean(call.op), what] + (["of " + ", ".join(names)] if names else [])
+    parts = [_text.shorten(call.op, MAX_NAME), what] + (["of " + ", ".join(names)] if names else [])
     parts += [f"{k} {v}" for k, v in call.params if not is_group(call)]
     if cut:
         parts.append(f"cut: {cut}")

@@ -11,13 +11,15 @@ import weakref
 import numpy as np
 
 from .._engine.backward import fit
-from .._engine.node import node_of, number_of
+from .._engine.node import LAST, STALE, node_of, number_of
 from .._engine.op import Op
 from .._engine.tensor import Tensor
 from . import table
 from .ledger import Ledger, Mark
-from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, params_of, saved_by, why_cut
+from ._text import bounded
+from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, node_name, params_of, saved_by, why_cut
 from .program import RENEWS, Writer
+from .records import MAX_LINE, MAX_NAME
 from .table import CALL, CUT, CUTS, DATA, GRAD, OUTPUTS, VERSION
 
 MAX_CALLS = 300_000  # recorded; what comes after is counted in a note
@@ -37,7 +39,7 @@ class _Signature:
 
     def __init__(self, ledger, op, node, in_place, args):
         self.name = name_of(op, node, in_place)
-        self.what = ledger.whats.of((self.name, None if node is None else type(node).__name__, formulas_of(op), arguments_of(op, args)))
+        self.what = ledger.whats.of((self.name, None if node is None else node_name(node), formulas_of(op), arguments_of(op, args)))
         self.tensors = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         self.lists = any(type(a) in (list, tuple) for a in args)
         others = [i for i, a in enumerate(args) if not isinstance(a, Tensor)] if isinstance(op, Op) else []
@@ -58,7 +60,7 @@ class Reading:
         self.ledger, self.born = ledger, born
         self.first = ledger.fixed.length  # the number of the first new value
         self.first_call = self.call = ledger.called.length  # the number of the next call
-        self.first_step, self.skipped_steps = ledger.stepped.length, mark.skipped_steps
+        self.first_step, self.skipped_steps, self.unheard = ledger.stepped.length, mark.skipped_steps, mark.unheard
         self.serials = list(mark.serials)  # of the running calls of functions that stand among the open scopes, None for other scopes
         self.open, self.backwards, self.order, self.skipped = list(mark.open), mark.backwards, mark.order, mark.skipped
         self.known = {}  # id(tensor) -> value, of tensors met in this reading, which the tape keeps alive
@@ -70,6 +72,7 @@ class Reading:
         self.scoped, self.roots, self.nodes = [], [], []
         self.last_error = ledger.errors.get(self.first_call - 1)
         self.stepped, self.grads, self.sequences = [], [], []
+        self.ready_made = []  # sequence numbers of nodes whose tensors were met before their operators
         self.flowed = ledger.grads.length
         self.node_names = {}  # type of a node -> number of its name
         self.arrays, self.slots = [], {}  # to be summarized, and where among them by id
@@ -115,9 +118,16 @@ class Reading:
                 reference, place = self.born.get(id(tensor), (None, None))
                 number = self._new(tensor, self.ledger.place(*place) if reference is not None and reference() is tensor else -1, 0)
                 self.writer.source(number, tensor)
+                self._note_node(tensor)
                 return number
             self.known[id(tensor)] = number
         return number
+
+    def _note_node(self, tensor):
+        """Note the node of a tensor that was met ready-made though its operator ran since the recording began: in another thread, say."""
+        edge = tensor._edge
+        if edge is not None and edge is not STALE and not self.skipped and self.ledger.first_node < node_of(edge).sequence < LAST:
+            self.ready_made.append(node_of(edge).sequence)
 
     def _requires_grad(self, value):
         flags = self.state[4 * (value - self.first) + 3] if value >= self.first else int(self.ledger.state.rows[value, 3])
@@ -223,6 +233,7 @@ class Reading:
 
     def _failed(self, event):
         _, op, args, error, place = event
+        error = bounded(error, MAX_LINE)
         if error == self.last_error:
             return  # the operator inside a composite has told already
         if self.call >= MAX_CALLS:
@@ -246,7 +257,7 @@ class Reading:
             return
         ledger = self.ledger
         number = ledger.scoped.length + len(self.scoped) // 4
-        self.scoped += (ledger.texts.of(kind), ledger.texts.of(name), self.open[-1] if self.open else -1, ledger.place(*(place or (None, None))))
+        self.scoped += (ledger.texts.of(kind), ledger.texts.of(bounded(name, MAX_NAME)), self.open[-1] if self.open else -1, ledger.place(*(place or (None, None))))
         self.open.append(number)
 
     def _exit(self, event):
@@ -316,7 +327,7 @@ class Reading:
             grads.append(-1 if g is None else slots[id(g)] if id(g) in slots else self._slot(g))
         name = self.node_names.get(type(node))
         if name is None:
-            name = self.node_names[type(node)] = self.ledger.texts.of(type(node).__name__)
+            name = self.node_names[type(node)] = self.ledger.texts.of(node_name(node))
         self._step(name, -1, node.sequence, came)
 
     def _leaf(self, event):
@@ -381,9 +392,10 @@ class Reading:
         ledger.roots.add(self.roots)
         ledger.nodes.add(self.nodes)
         self._write_steps(base)
+        self.unheard += int((ledger.calls_of_nodes(self.ready_made) < 0).sum())
         self.writer.write()
         return ledger.mark(
-            open=tuple(self.open), serials=tuple(self.serials), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps,
+            open=tuple(self.open), serials=tuple(self.serials), backwards=self.backwards, order=self.order, skipped=self.skipped, skipped_steps=self.skipped_steps, unheard=self.unheard,
             first=self.first, references=[*map(weakref.ref, self.tensors)], forgotten=self.forgotten,
         )  # fmt: skip
 

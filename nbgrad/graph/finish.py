@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .grown import Numbers
-from .records import Graph, Summary
+from ._text import bounded
+from .records import MAX_LINE, Graph, Summary
 from .source import Sources, names_of, ours
 from .summaries import Summaries
 from .summary import summarize
@@ -19,7 +20,7 @@ from .table import (
 FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
 
 
-def finish(ledger, mark, namespace, source, cell) -> Graph:
+def finish(ledger, mark, namespace, source, cell, passes_elsewhere=0) -> Graph:
     """Make the record of all that the ledger holds; see `Recorder.graph`."""
     ledger.sweep()
     ledger.trim()
@@ -42,16 +43,26 @@ def finish(ledger, mark, namespace, source, cell) -> Graph:
         ledger.params.things, ledger.edges.things, ledger.saves.things, [sources.place(where) for where in ledger.places], ledger.errors,
         None if ledger.program is None else ledger.program.snapshot(ledger),
     )  # fmt: skip
-    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), source, _notes(ledger, mark))
+    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), _bounded_lines(source), _notes(ledger, mark, passes_elsewhere))
 
 
-def _notes(ledger, mark):
+def _bounded_lines(source):
+    return "\n".join([bounded(line, MAX_LINE) for line in source.split("\n")])
+
+
+def _notes(ledger, mark, passes_elsewhere):
     calls, steps = ledger.called.length, ledger.stepped.length
     notes = []
     if mark.skipped:
         notes.append(f"{mark.skipped:,} more operators ran after the first {calls:,} and are not shown")
     if mark.skipped_steps:
         notes.append(f"{mark.skipped_steps:,} more steps of backward ran after the first {steps:,} and are not shown")
+    if mark.unheard:
+        these = "1 tensor was" if mark.unheard == 1 else f"{mark.unheard:,} tensors were"
+        notes.append(f"{these} computed meanwhile in another thread or recording: what ran there is not shown")
+    if passes_elsewhere:
+        passes = "1 backward pass" if passes_elsewhere == 1 else f"{passes_elsewhere:,} backward passes"
+        notes.append(f"{passes} ran meanwhile in another thread: the steps and gradients there are not shown")
     return tuple(notes)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._engine.node import LAST
 from .grown import Grown, Numbers
 from .program import Program
 from .summaries import Summaries
@@ -25,6 +26,7 @@ class Mark(NamedTuple):
     order: int = 0  # of the next step in its pass
     skipped: int = 0  # calls
     skipped_steps: int = 0
+    unheard: int = 0  # tensors met ready-made whose nodes were made since the recording began
     program: tuple = ()  # how far the program is true
     first: int = 0  # number of the first value since the mark before
     references: list = []  # to the tensors of these values, until they are settled
@@ -46,6 +48,7 @@ class Ledger:
         self.saves = Numbers()
         self.places, self._place_numbers = [], {}
         self.errors = {}
+        self.first_node = LAST  # no node is older whose operator was to be heard
         self.known = {}  # id(tensor) -> its newest value
         self.living = {}  # value -> weak reference to its tensor, of values whose tensor may still be there
         self._swept = 0  # how many were there when the dead were last taken out

@@ -13,6 +13,8 @@ import textwrap
 
 from .._engine.op import Op
 from .._engine.tensor import Tensor
+from ._text import bounded
+from .records import MAX_NAME
 
 
 def name_of(op, node=None, in_place=False):
@@ -21,7 +23,12 @@ def name_of(op, node=None, in_place=False):
     if name.startswith("_") and not name.startswith("__"):
         plain = re.sub(r"Backward\d*$", "", type(node).__name__) if node is not None else ""
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower() or name.lstrip("_")
-    return name + "_" if in_place and not name.endswith("_") else name
+    return bounded(name + "_" if in_place and not name.endswith("_") else name, MAX_NAME)
+
+
+def node_name(node):
+    """What torch calls a node: "MulBackward0"."""
+    return bounded(type(node).__name__, MAX_NAME)
 
 
 def edges_of_inputs(op, args, node):

@@ -17,6 +17,7 @@ from .._engine.hooks import Hooks
 from .._engine.op import Op
 from .._engine.tensor import Tensor
 from .._engine.views import WINDOW_OPERATORS
+from .operators import name_of
 
 MAX_OPERATORS = 20_000  # of a program; a longer record has none
 KEPT_BYTES = 1 << 26  # of all copies that a program keeps
@@ -170,7 +171,7 @@ class Writer:
             self.actions.append(HEARD if self.passing else Renewed(renewed))
             return
         if not isinstance(op, Op) and not (isinstance(op, str) and op in ("data", "detach")):
-            return self.refuse(f"{getattr(op, 'name', op)} is a custom Function, which only your own code can run", place=place)
+            return self.refuse(f"{name_of(op)} is a custom Function, which only your own code can run", place=place)
         if self.reading.call > MAX_OPERATORS:
             return self.refuse(f"it has more than {MAX_OPERATORS:,} operators")
         if any(type(t._array) is not np.ndarray for t in args if isinstance(t, Tensor)):

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, overload
 
-from .._engine.observe import observing
 from .._engine.tensor import Tensor
 from .capture import Recorder
 from .drawing import Drawing
@@ -56,7 +55,7 @@ def record(**options: Any) -> Iterator[Drawing]:
     drawing = Drawing(Graph(), **options)  # empty until the block ends
     recorder = Recorder()
     try:
-        with observing(recorder):
+        with recorder.hearing():
             yield drawing
     finally:
         namespace = {**frame.f_globals, **frame.f_locals}
@@ -89,7 +88,7 @@ def capture(function=None, /, **options):
     def captured(*args, **kwargs) -> Drawing:
         caller = sys._getframe(1)
         drawing, recorder = Drawing(Graph(), **options), Recorder()
-        with observing(recorder):
+        with recorder.hearing():
             drawing.result = function(*args, **kwargs)
         code = getattr(_plain(function), "__code__", caller.f_code)
         _fill(drawing, recorder, _names_in(function, args, kwargs, caller), code)

@@ -3,6 +3,9 @@
 `capture.py` and `walk.py` make a `Graph` from the live world; every transform, renderer and rule reads only this. Nothing here knows
 tensors, notebooks or Graphviz. Ids are given by order (`t0`, `c0`, `s0`), so that the same cell always gives the same record.
 
+Whoever makes a record cuts the middle out of names longer than `MAX_NAME` and of lines longer than `MAX_LINE` characters: a record stays small enough to be
+shown, whatever a user calls things.
+
 The records of a graph stand in tuples, or in `Rows`, which read like tuples but make each record when it is looked at: a long cell's would fill the memory.
 
 A missing gradient is `None`, never zero: zero is a number that somebody computed.
@@ -22,6 +25,8 @@ from dataclasses import dataclass, field
 FORMAT = 1
 MAX_JSON_BYTES = 64_000_000
 MAX_KNOWN = 8  # answers of one function that are kept with a graph
+MAX_NAME = 200  # characters of a name
+MAX_LINE = 400  # and of a line of source
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class Graph:
     steps: tuple[Step, ...] = ()
     scopes: tuple[Scope, ...] = ()
     roots: tuple[str, ...] = ()  # values that backward was called on, else the last ones made
-    source: str = ""  # text of the recorded cell
+    source: str = ""  # text of the recorded cell, long lines cut
     notes: tuple[str, ...] = ()  # what was left out and why, for the reader
     format: int = FORMAT
     known: dict = field(default_factory=_Known, init=False, repr=False, compare=False)  # see `kept_with_graph`

@@ -463,4 +463,5 @@ def _line(place):
 
 def _refused(table, refusal):
     where = _line(table.places[refusal.place]) if refusal.place >= 0 else ""
-    return CannotReplay(refusal.text.format(_name(table, refusal.value) if refusal.value >= 0 else "") + where)
+    text = refusal.text if refusal.value < 0 else refusal.text.replace("{}", _name(table, refusal.value))
+    return CannotReplay(text + where)

@@ -16,7 +16,8 @@ import types
 
 from .._engine.errors import is_cell, line_of
 from .._engine.tensor import Tensor
-from .records import Place
+from ._text import bounded
+from .records import MAX_LINE, MAX_NAME, Place
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 MAX_ITEMS = 1_000  # of one container, when looking for tensors in variables
@@ -58,14 +59,15 @@ class Sources:
             if function.startswith("<cell line"):  # IPython compiles top-level cells under such a name
                 function = "<module>"
             found = self._places[id(code), offset] = Place(
-                self._label(code.co_filename), line, end_line, _column(text, column), _column(last, end_column), function, text.strip()
+                self._label(code.co_filename), line, end_line, _column(text, column), _column(last, end_column), bounded(function, MAX_NAME),
+                bounded(text.strip(), MAX_LINE),
             )
         return found
 
     def _label(self, filename):
         if filename == self._cell or filename.startswith("<"):  # %%time and its like compile a cell under names such as "<timed exec>"
             return "cell"
-        return "another cell" if is_cell(filename) else os.path.basename(filename)
+        return "another cell" if is_cell(filename) else bounded(os.path.basename(filename), MAX_NAME)
 
     def assigned_to(self, where) -> str | None:
         """The variable that the expression at this place is assigned to, if it is the whole right-hand side of an assignment."""
@@ -75,7 +77,8 @@ class Sources:
         table = self._assignments.get(code.co_filename)
         if table is None:
             table = self._assignments[code.co_filename] = _assignments("".join(linecache.getlines(code.co_filename)))
-        return table.get(self._span(code, offset))
+        name = table.get(self._span(code, offset))
+        return None if name is None else bounded(name, MAX_NAME)
 
     def _span(self, code, offset):
         """Line, end line, byte column, end byte column of an instruction."""
@@ -144,7 +147,7 @@ def names_of(tensors, namespace) -> dict[int, str]:
                 names.setdefault(id(item), path + key)
             if depth < MAX_DEPTH and not _is_plain(item):
                 pending.append((path + key, item, depth + 1, variable))
-    return names
+    return {key: bounded(name, MAX_NAME) for key, name in names.items()}
 
 
 # `isinstance` asks an object for its `__class__`, and an attribute asks its class: these do not.

@@ -9,7 +9,7 @@ import weakref
 
 from .._engine.node import AccumulateGrad, Port, gradient_edge, history_of, node_of, number_of
 from .._engine.tensor import Tensor
-from .operators import formulas_of, name_of
+from .operators import formulas_of, name_of, node_name
 from .records import Call, Graph, Value
 from .source import Sources, names_of
 from .summary import summarize
@@ -51,7 +51,7 @@ class _Walk:
                 outputs = tuple(self._value(port, known, names) for port in sorted(taken.get(node, ()), key=number_of))
             op = node.plan.op
             calls.append(
-                Call(f"c{len(calls)}", name_of(op, node), inputs, outputs, type(node).__name__, (), formulas_of(op), None, self.places.place(node.place))
+                Call(f"c{len(calls)}", name_of(op, node), inputs, outputs, node_name(node), (), formulas_of(op), None, self.places.place(node.place))
             )
         roots = tuple(self._value(gradient_edge(r), known, names) if r._requires_grad else self._constant(r) for r in self.roots)
         return Graph(tuple(self.values), tuple(calls), (), (), tuple(dict.fromkeys(roots)))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from .._engine.observe import put_observer, take_observer
 from ..graph.capture import Recorder
 from ..graph.drawing import KINDS, Drawing
 from ..graph.records import Graph
@@ -52,14 +51,14 @@ class Recording:
         self._namespace, self._remember = namespace, remember
         self.recorder = Recorder()
         self.drawing = self.view = self.watch = None
-        self._before = put_observer(self.recorder)
+        self.recorder.start()
         if options.watch:
             self.watch = Watch(self._first_pass_over, cell, options.steps)
             self.watch.namespace = namespace
 
     def stop(self) -> None:
         """Hear no more operators."""
-        take_observer(self.recorder, self._before)
+        self.recorder.stop()
 
     def end(self, error: BaseException | None = None) -> None:
         """The cell is over."""
@@ -104,7 +103,7 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
     if options.name:
         namespace[options.name] = graph
     if not graph.calls:
-        print("%%autograd: this cell ran no operator on tensors, so there is no graph to draw")
+        print("%%autograd: this cell ran no operator on tensors, so there is no graph to draw" + "".join(f" ({note})" for note in graph.notes))
         return graph
     for path in options.save:
         try:

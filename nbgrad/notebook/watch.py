@@ -75,6 +75,8 @@ class Watch(Observer):
 
     def wants(self, roots, nodes, accumulators):
         """Count the pass, and hear of its end if it is to be measured. What stands here runs at every step of the reader's loop."""
+        if get_ident() != self._thread:
+            return None
         try:
             frame = sys._getframe(self._depth)
             is_step = frame.f_lasti == self._instruction if frame.f_code is self._code else self._is_step()
@@ -84,8 +86,6 @@ class Watch(Observer):
             self.step += 1
             if self.step < self._look_at:
                 return None
-        if get_ident() != self._thread:
-            return None
         if is_step:
             self._measuring = False
             left = self._rate.until(self._due)

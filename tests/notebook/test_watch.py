@@ -1,6 +1,7 @@
 """Watching a training loop: what is measured, against numbers computed with NumPy, how often, and what the reader is told."""
 
 import math
+import threading
 import time
 
 import numpy as np
@@ -285,6 +286,27 @@ def test_measuring_takes_no_more_than_its_share(monkeypatch):
         (w * w).sum().backward()
     watched.finish()
     assert 2 <= len(measured) <= 5  # each pays for 0.2 s and more
+
+
+def test_passes_of_other_threads_are_no_steps_of_the_loop():
+    w, other = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+
+    def step(t, times):
+        (t * times).sum().backward()
+
+    def elsewhere():
+        thread = threading.Thread(target=step, args=(other, 2))
+        thread.start()
+        thread.join()
+
+    watched = Watched({"w": w, "other": other})
+    for i in range(4):
+        elsewhere()  # also before the loop's own first pass
+        w.grad = None
+        step(w, i + 1)
+    steps, norms, _ = series(watched.finish())
+    assert steps == [1, 2, 3, 4] and list(norms) == ["w"]
+    np.testing.assert_allclose(norms["w"], np.arange(1, 5) * 3**0.5, rtol=1e-5)
 
 
 def test_two_backward_calls_in_one_step_count_once():

@@ -17,6 +17,7 @@ export function renderWidget({ model, el }) {
     model,
     () => (el.dataset.nbgradRequests = "ready"),
     (text) => explorer.setStatus(text),
+    () => explorer.loseKernel(),
   );
   /** @type {Explorer} */
   let explorer;
@@ -28,7 +29,10 @@ export function renderWidget({ model, el }) {
       theme: model.get("theme"),
       selected: model.get("selected"),
       live: model.get("live") ?? {},
-      ask: async (kind, wish) => (await opening).ask(kind, wish),
+      ask: async (kind, wish) => {
+        if (explorer?.kernelGone) throw new Error("the kernel has gone");
+        return (await opening).ask(kind, wish);
+      },
       shared: sharedTraits(model),
       noElements: "Its elements are not at hand: the tensor is gone, or the kernel is busy or stopped.",
       onSelect: (id) => {
@@ -51,7 +55,7 @@ export function renderWidget({ model, el }) {
     "change:live": () => explorer.update(model.get("live") ?? {}),
     "change:selected": () => explorer.select(model.get("selected")),
     "change:status": () => explorer.setStatus(model.get("status")),
-    comm_live_update: () => explorer.loseKernel(), // ipywidgets says so when a kernel restarts or dies
+    comm_live_update: () => model.comm_live || explorer.loseKernel(), // ipywidgets says so when a kernel restarts or dies
   };
   mount();
   for (const [name, handler] of Object.entries(handlers)) model.on(name, handler);
@@ -67,9 +71,9 @@ export function renderWidget({ model, el }) {
 /**
  * Requests with ids over the second model, or over this one where the host cannot find the other.
  * @param {any} model @param {() => void} onReady the kernel has answered
- * @param {(text: string) => void} onError
+ * @param {(text: string) => void} onError @param {() => void} onGone nothing can be sent any more, as after the kernel was shut down
  */
-async function openRequests(model, onReady, onError) {
+async function openRequests(model, onReady, onError, onGone) {
   const reference = String(model.get("requests") ?? "");
   const id = reference.replace("IPY_MODEL_", "");
   const channel = (id && (await model.widget_manager?.get_model?.(id).catch(() => null))) || model;
@@ -101,7 +105,13 @@ async function openRequests(model, onReady, onError) {
         const request = `${mark}-${(count += 1)}`;
         waiting.set(request, resolve);
         setTimeout(() => waiting.delete(request) && reject(new Error("no answer")), PATIENCE);
-        channel.send({ ...wish, kind, request });
+        try {
+          channel.send({ ...wish, kind, request });
+        } catch (error) {
+          waiting.delete(request);
+          onGone();
+          reject(error);
+        }
       }),
     close: () => {
       clearTimeout(next);
