@@ -131,10 +131,13 @@ class _Assembly:
         return one
 
     def untouched(self):
-        """Values that no call takes or makes; they may be all there is."""
+        """Values that no call takes or makes; they may be all there is. Where only leaves were made, these."""
         columns = self.columns
         touched = np.zeros(len(columns.producer), bool)
         touched[columns.inputs] = touched[columns.outputs] = True
+        if not self.units:
+            touched[columns.learned] = False
+            touched[columns.inputs] = True
         return {self.whole.values[i].id for i in np.flatnonzero(~touched).tolist()}
 
     # ---- what backward did

@@ -236,17 +236,18 @@ class Reading:
         self.writer.failed(op, args, error)
 
     def _enter(self, event):
-        _, kind, name, place = event
-        self._open(kind, name, place, None)
+        _, kind, name, place, thing = event
+        self._open(kind, name, place, None, thing)
 
-    def _open(self, kind, name, place, serial):
+    def _open(self, kind, name, place, serial, thing=None):
         self.serials.append(serial)
         if self.call >= MAX_CALLS:
             self.open.append(-1)  # nothing will stand in it
             return
         ledger = self.ledger
-        number = ledger.scoped.length + len(self.scoped) // 4
-        self.scoped += (ledger.texts.of(kind), ledger.texts.of(name), self.open[-1] if self.open else -1, ledger.place(*(place or (None, None))))
+        number = ledger.scoped.length + len(self.scoped) // table.SCOPE_COLUMNS
+        around = self.open[-1] if self.open else -1
+        self.scoped += (ledger.texts.of(kind), ledger.texts.of(name), around, ledger.place(*(place or (None, None))), ledger.thing(thing))
         self.open.append(number)
 
     def _exit(self, event):

@@ -13,7 +13,7 @@ from .source import Sources, names_of, ours
 from .summaries import Summaries
 from .summary import summarize
 from .table import (
-    DATA, FLAGS, GRAD, GRAD_KEPT, INPUTS, IS_LEAF, IS_PARAMETER, MADE_AT, OUTPUTS, PLACE, REQUIRES_GRAD, SCOPE, WHAT, Table,
+    DATA, FLAGS, GRAD, GRAD_KEPT, HOW, IN_PLACE, INPUTS, IS_LEAF, IS_PARAMETER, MADE_AT, OUTPUTS, PLACE, REQUIRES_GRAD, SCOPE, THING, WHAT, Table,
 )  # fmt: skip
 
 FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
@@ -29,15 +29,18 @@ def finish(ledger, mark, namespace, source, cell) -> Graph:
     producer = np.full(len(state), -1, np.int32)
     producer[outputs] = np.repeat(np.arange(len(called), dtype=np.int32), np.diff(called[:, OUTPUTS], prepend=0))
     texts = ledger.texts.copy()
-    names = _names(ledger, namespace, sources, texts, producer)
+    names, paths = _names(ledger, namespace, sources, texts, producer)
+    scoped = ledger.scoped.rows.copy()
+    scoped[:, THING] = np.array([*paths, -1], np.int32)[scoped[:, THING]]
     _look(ledger, state, names, late)
     learns = (state[:, FLAGS] & (REQUIRES_GRAD | IS_LEAF)) == (REQUIRES_GRAD | IS_LEAF)
     by_us = np.array([ours(where) for where in ledger.places] + [False])[ledger.fixed.rows[:, MADE_AT]]
-    state[:, FLAGS] |= (learns & ~((producer >= 0) & by_us)).astype(np.int32) * IS_PARAMETER
+    changed = np.append(called[:, HOW] & IN_PLACE != 0, False)[producer]  # which makes a parameter no other thing
+    state[:, FLAGS] |= (learns & ~((producer >= 0) & by_us & ~changed)).astype(np.int32) * IS_PARAMETER
     roots = ledger.roots.rows[:, 0]
     roots = np.fromiter(dict.fromkeys(roots.tolist()), np.int32) if len(roots) else _last_made(state, inputs, outputs)
     table = Table(
-        ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], ledger.scoped.rows, roots,
+        ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], scoped, roots,
         ledger.summaries, late, [(tuple(shape), dtype.name) for shape, dtype in ledger.forms.things], texts.things, ledger.whats.things,
         ledger.params.things, ledger.edges.things, ledger.saves.things, [sources.place(where) for where in ledger.places], ledger.errors,
         None if ledger.program is None else ledger.program.snapshot(ledger),
@@ -56,21 +59,34 @@ def _notes(ledger, mark):
 
 
 def _names(ledger, namespace, sources, texts, producer):
-    """The number of each value's name: that of the variable that holds its tensor, else of the one it was assigned to."""
+    """The number of each value's name: that of the variable that holds its tensor, else of the one it was assigned to. And those of the modules."""
     assigned = np.array([texts.of(sources.assigned_to(where)) for where in ledger.places] + [-1], np.int32)
     names = assigned[ledger.fixed.rows[:, MADE_AT]]
     first = _first_outputs(ledger)
     bears = producer < 0
     bears[first[_outermost(ledger, first) & (first >= 0)]] = True
     names[~bears] = -1
+    names[_material(ledger, producer)] = -1
+    paths = [-1] * len(ledger.things)
     if namespace:
-        alive = {id(t): t for t in (r() for r in ledger.living.values()) if t is not None}
-        found = names_of(alive, namespace)
+        things = [r() for r in ledger.things]
+        alive = {id(t): t for t in (*things, *(r() for r in ledger.living.values())) if t is not None}
+        found = names_of(alive, namespace, sources.loop_variables(ledger.places))
         for value, reference in ledger.living.items() if found else ():  # also of what it held before a change in place
             name = found.get(id(reference()))
             if name is not None:
                 names[value] = texts.of(name)
-    return names
+        paths = [texts.of(found[id(t)]) if id(t) in found else -1 for t in things]
+    return names, paths
+
+
+def _material(ledger, producer):
+    """The values of which constructors of ours make parameters: the user's line assigns the module, not them."""
+    called, inputs = ledger.called.rows, ledger.inputs.rows[:, 0]
+    by_us = np.array([ours(where) for where in ledger.places] + [False])[called[:, PLACE]]
+    detaches = np.array([op == "detach" for op, *_ in ledger.whats.things] + [False])[called[:, WHAT]]
+    taken = inputs[np.repeat(by_us & detaches, np.diff(called[:, INPUTS], prepend=0))]
+    return taken[producer[taken] < 0]
 
 
 def _first_outputs(ledger):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from .grown import Grown, Numbers
 from .program import Program
 from .summaries import Summaries
+from .table import SCOPE_COLUMNS
 
 
 class Mark(NamedTuple):
@@ -38,13 +40,14 @@ class Ledger:
         self.fixed, self.state = Grown(2), Grown(4)
         self.called, self.inputs, self.outputs = Grown(8), Grown(1), Grown(1)
         self.stepped, self.grads = Grown(7), Grown(1)
-        self.scoped = Grown(4)
+        self.scoped = Grown(SCOPE_COLUMNS)
         self.roots = Grown(1)
         self.nodes = Grown(2, np.int64)  # sequence numbers of nodes, and the calls that left them
         self.summaries = Summaries()
         self.forms, self.texts, self.whats, self.params, self.edges = Numbers(), Numbers(), Numbers(), Numbers(), Numbers()
         self.saves = Numbers()
         self.places, self._place_numbers = [], {}
+        self.things, self._thing_numbers = [], {}  # weak references to the modules that were called
         self.errors = {}
         self.known = {}  # id(tensor) -> its newest value
         self.living = {}  # value -> weak reference to its tensor, of values whose tensor may still be there
@@ -83,6 +86,16 @@ class Ledger:
             number = len(self.places)
             self.places.append((code, offset))  # which keeps the code, so that no other can have its id
             self._place_numbers[id(code), offset] = number
+        return number
+
+    def thing(self, thing) -> int:
+        """The number of a module; -1 for None."""
+        if thing is None:
+            return -1
+        number = self._thing_numbers.get(id(thing))
+        if number is None or self.things[number]() is not thing:
+            number = self._thing_numbers[id(thing)] = len(self.things)
+            self.things.append(weakref.ref(thing))
         return number
 
     def calls_by_node(self):

@@ -43,8 +43,9 @@ class Outline:
         inside = (self.composite[1:] >= 0) & (self.composite[1:] == self.composite[:-1])
         starts = np.flatnonzero(np.concatenate(([True], ~inside))) if len(graph.calls) else np.zeros(0, int)
         ends = np.append(starts[1:], len(graph.calls)) - 1
-        if start_at_leaves:
-            gone = np.concatenate(([0], np.cumsum(_leaf_making(graph, self.columns))))
+        if start_at_leaves or level == "story":
+            making = _leaf_making(graph, self.columns, by_user=start_at_leaves)
+            gone = np.concatenate(([0], np.cumsum(making)))
             kept = gone[ends + 1] - gone[starts] < ends + 1 - starts
             starts, ends = starts[kept], ends[kept]
         self.starts, self.ends = starts, ends  # the first and the last call of each item
@@ -142,28 +143,51 @@ def _composites(graph, columns: Columns):
     return np.array([*of_scope, -1])[columns.scope]
 
 
-def _leaf_making(graph, columns: Columns):
-    """Which calls only make leaves that require grad, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them."""
+def _leaf_making(graph, columns: Columns, by_user: bool):
+    """Which calls only make leaves that require grad, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them.
+
+    Without `by_user` only those that begin in a constructor of ours, such as that of `nn.Linear`: there is no line of the user's for them.
+    """
     gone = np.zeros(len(graph.calls), bool)
+    if not len(gone):
+        return gone
     order = np.argsort(columns.inputs, kind="stable")
     taken = columns.inputs[order]
     roots = {columns.values[id] for id in graph.roots}
 
+    def takers(value):
+        return columns.input_calls[order[np.searchsorted(taken, value) : np.searchsorted(taken, value, "right")]]
+
     def leads_only_to_leaves(value):
         if columns.learned[value]:
-            return True
-        consumers = columns.input_calls[order[np.searchsorted(taken, value) : np.searchsorted(taken, value, "right")]]
+            return by_user
+        consumers = takers(value)
         return len(consumers) and not columns.named[value] and not columns.requires_grad[value] and gone[consumers].all()
 
-    todo = sorted(set(columns.producer[columns.learned].tolist()) - {-1})
+    def fills(call, made):
+        """Whether a call writes the first numbers of a leaf: what stood there before has no other use."""
+        before = columns.values[call.inputs[0]]
+        return len(call.inputs) == 1 and columns.learned[[before, *made]].all() and len(takers(before)) == 1
+
+    def leads_nowhere(call, made):
+        return call.op == "detach" and call.place is None and not any(columns.named[v] or columns.requires_grad[v] or len(takers(v)) for v in made)
+
+    unused = np.ones(len(columns.producer), bool)
+    unused[columns.inputs] = False
+    ours = (columns.place < 0)[columns.producer] & (columns.producer >= 0)
+    seeds = columns.producer[columns.learned & (ours | by_user) | ours & unused]
+    todo = sorted(set(seeds.tolist()) - {-1})
     while todo:
         number = todo.pop()
         call = graph.calls[number]
         made = [columns.values[id] for id in call.outputs]
-        if gone[number] or call.in_place or call.error or any(v in roots or graph.values[v].cut for v in made):
+        if gone[number] or not made or call.error or any(graph.values[v].cut for v in made):
             continue
-        if made and all(map(leads_only_to_leaves, made)):
+        if call.in_place and call.place is None and call.inputs and fills(call, made):
             gone[number] = True
+        elif not call.in_place and not any(v in roots for v in made) and (leads_nowhere(call, made) or all(map(leads_only_to_leaves, made))):
+            gone[number] = True
+        if gone[number]:
             todo += [p for p in (int(columns.producer[columns.values[id]]) for id in call.inputs) if p >= 0]
             todo.sort()
     return gone

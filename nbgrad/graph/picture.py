@@ -154,7 +154,7 @@ class _Builder:
         for call in self.graph.calls:
             self.add_call(call)
         for value in self.graph.values:  # leaves that nothing uses are left out, unless they are all there is or a root
-            if value.id in self.roots and value.id not in self.nodes and value.id not in self.rows:
+            if (value.id in self.roots or not self.graph.calls) and value.id not in self.nodes and value.id not in self.rows:
                 self.add_value(value, None)
         clusters = self.clusters()
         kept = {c.id for c in clusters}
