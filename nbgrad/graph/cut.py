@@ -159,10 +159,10 @@ class Cut:
         return parent
 
 
-def group_of(outline: Outline, first: int, last: int, name: str, scope: str | None, times: int | None = None, place=None) -> Unit:
+def group_of(outline: Outline, first: int, last: int, name: str, scope: str | None, times: int | None = None, place=None, module: str = "") -> Unit:
     """One group for the calls between two."""
     calls, (begin, end) = outline.graph.calls, outline.items_between(first, last)
-    params = (("times", str(times)),) if times else ()
+    params = ((("module", module),) if module else ()) + ((("times", str(times)),) if times else ())
     params += (("calls", str(max(end - begin, 1))), ("first", calls[first].id), ("last", calls[last].id))
     if place is None:
         place = next((calls[i].place for i in range(first, last + 1) if outline.columns.place[i] >= 0), None)

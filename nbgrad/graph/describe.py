@@ -59,6 +59,9 @@ def about_call(graph: Graph, call: Call, cut: str) -> str:
     what = f"group of {dict(call.params).get('calls', 'several')} operators" if is_group(call) else "operator"
     parts = [_text.clean(call.op), what] + (["of " + ", ".join(names)] if names else [])
     parts += [f"{k} {v}" for k, v in call.params if not is_group(call)]
+    module = dict(call.params).get("module") if is_group(call) else call.scope and graph.scope(call.scope).path
+    if module:
+        parts.append(f"in {module}")
     if cut:
         parts.append(f"cut: {cut}")
     if call.error:

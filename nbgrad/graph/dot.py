@@ -69,7 +69,7 @@ def _scope(out, scope, children, inside, indent, apart):
         out.append(indent + same)
     for cluster in children.get(scope, ()):
         out.append(f'{indent}subgraph "cluster_{dot_id(cluster.id)}" {{')
-        out.append(f'{indent}  graph [label={_html(cluster.label)} labeljust=l style="rounded,filled" margin=12 '
+        out.append(f'{indent}  graph [label={_html(cluster.heading)} labeljust=l style="rounded,filled" margin=12 '
                    f'fillcolor="{_light("group")}" color="{_light("group-line")}"];')
         _scope(out, cluster.id, children, inside, indent + "  ", apart)
         out.append(indent + "}")

@@ -43,7 +43,7 @@ class _Layered:
         self.picture, self.flow = picture, picture.direction
         self.node = {n.id: n for n in picture.nodes}
         self.parent = {c.id: c.parent for c in picture.clusters}
-        self.label = {c.id: c.label for c in picture.clusters}
+        self.label = {c.id: c.heading for c in picture.clusters}
         self.levels = {}
         self.beside = {}
         for n in picture.nodes:
@@ -119,7 +119,7 @@ class _Layered:
 
     def cluster_item(self, id):
         level = self.levels[id]
-        room = _text.text_width(self.label[id], 10.5) + 2 * PAD
+        room = _text.text_width(self.label[id], 10.5, bold=True) + 2 * PAD
         if self.flow == "LR":
             level.lo += HEADING
             level.thick = max(level.thick, room)

@@ -10,6 +10,7 @@ in large graphs, are rows of the operator's card.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -99,6 +100,11 @@ class Cluster:
     kind: str
     label: str
     parent: str | None
+    name: str = ""  # of a module, written before its class
+
+    @property
+    def heading(self) -> str:
+        return f"{self.name}  {self.label}" if self.name else self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +266,7 @@ class _Builder:
         value = self.values[id]
         first = self.rows[id] == call.id and id not in self.nodes
         grad = "∂ –" if value.grad is None else f"∂ {_text.trouble(value.grad) or _text.number(_text.norm(value.grad))}"
-        return Row(id if first else f"{id}@{call.id}", id, _text.shorten(value.name or "", 24), _text.shape(value), grad,
+        return Row(id if first else f"{id}@{call.id}", id, _text.shorten(self.inside(value.name or "", call.scope), 24), _text.shape(value), grad,
                    _text.norm(value.grad), describe.about_value(self.graph, value))
 
     def path(self, scope):
@@ -273,21 +279,42 @@ class _Builder:
             known = self.paths[scope] = tuple(reversed(out))
         return known
 
-    def clusters(self):
-        """Scopes that hold at least two operators and not all of the picture."""
+    @functools.cached_property
+    def kept_scopes(self):
+        """Scopes that hold at least two operators."""
         holds = {}
         for call in self.graph.calls:
             for scope in self.path(call.scope):
                 holds[scope] = holds.get(scope, 0) + 1
-        kept = {s.id for s in self.graph.scopes if holds.get(s.id, 0) >= 2}
-        out = []
+        return {id for id, count in holds.items() if count >= 2}
+
+    def inside(self, name, scope):
+        """A name as it reads inside a cluster: within `model`, `model.fc1.weight` is `fc1.weight`."""
+        for id in reversed(self.path(scope)):
+            path = self.graph.scope(id).path
+            if id in self.kept_scopes and path and name.startswith(path + "."):
+                return name[len(path) + 1 :]
+        return name
+
+    def module_of(self, call):
+        """What the user calls the module that this operator is all of, or that this group stands for, and its class; "" where there is none."""
+        if is_group(call):
+            path = dict(call.params).get("module", "")
+            return (self.inside(path, call.scope), _text.op_label(call)) if path else ("", "")
+        scope = self.graph.scope(call.scope) if call.scope is not None else None
+        if scope is None or not scope.path or scope.id in self.kept_scopes:
+            return "", ""
+        return self.inside(scope.path, scope.parent), scope.name
+
+    def clusters(self):
+        kept, out = self.kept_scopes, []
         for scope in self.graph.scopes:
             if scope.id in kept:
                 parent = next((p for p in reversed(self.path(scope.id)[:-1]) if p in kept), None)
                 label = _text.shorten(scope.name, 60)
                 if scope.kind == "loop" and scope.place and "line" not in label and "×" in label:
                     label += f"   line {scope.place.line}"
-                out.append(Cluster(scope.id, scope.kind, label, parent))
+                out.append(Cluster(scope.id, scope.kind, label, parent, _text.shorten(self.inside(scope.path, scope.parent), 40)))
         return tuple(out)
 
     def shared_scope(self, value):
@@ -308,7 +335,8 @@ class _Builder:
 
     def add_value(self, value, scope):
         alias = self.graph.producer(value.id) is None and len(self.graph.consumers(value.id)) >= ALIAS_USES
-        kind, name = describe.kind(self.graph, value), _text.shorten(value.name or "", 40)
+        where = scope if alias else self.shared_scope(value)
+        kind, name = describe.kind(self.graph, value), _text.shorten(self.inside(value.name or "", where), 32)
         head = [Span(name, "name")] if name else []
         single = value.data is not None and value.data.size == 1 and value.data.values
         if self.show_values and single and (value.shape == () or not name):
@@ -335,10 +363,10 @@ class _Builder:
         self.nodes[value.id] = Node(
             value.id, kind, "box", round(width + 2 * (PAD_X + frame)), round(LINE * len(lines) + 2 * (PAD_Y + frame)), tuple(lines),
             describe.about_value(self.graph, value), _source(value), value=value.id, badge=bad, born=bool(bad) and not made,
-            scope=scope if alias else self.shared_scope(value))
+            scope=where)
 
     def tab(self, value, id, scope):
-        head = (Span(_text.shorten(value.name or _text.shape(value), 24), "name"),)
+        head = (Span(_text.shorten(self.inside(value.name or "", scope) or _text.shape(value), 24), "name"),)
         lines = (head, (Span(grad_text(value), "grad"),)) if value.requires_grad else (head,)
         room = _text.text_width("∂ ‖g‖ 0.00e−0", SMALL) if value.requires_grad else 0
         width = max(_width(head), room)
@@ -350,7 +378,8 @@ class _Builder:
         label, group, cut = _text.op_label(call), is_group(call), self.cut_of(call)
         kind = "group" if group else "cut" if cut else "op"
         shape = "card" if rows else "circle" if label in _text.GLYPHS.values() else "pill"
-        lines = [(Span(label, "label"),)]
+        module, kind_of_module = self.module_of(call) if rows or group else ("", "")
+        lines = [(Span(_text.shorten(module, 36), "label"), Span("  " + _text.shorten(kind_of_module, 24), "muted")) if module else (Span(label, "label"),)]
         count = dict(call.params).get("calls") if group else None
         if count:
             lines.append((Span(f"{int(count):,} operators", "muted"),))

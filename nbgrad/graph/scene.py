@@ -257,7 +257,7 @@ def _close(cut, first, last):
         scope = cut.scopes[id]
         outer = folds.get(scope.parent)
         if (fold.first, fold.last) == (first, last) and (outer is None or (outer.first, outer.last) != (first, last)):
-            cut.units[inside[0] : inside[-1] + 1] = [group_of(cut.outline, first, last, scope.name, scope.parent, fold.times or None, scope.place)]
+            cut.units[inside[0] : inside[-1] + 1] = [group_of(cut.outline, first, last, scope.name, scope.parent, fold.times or None, scope.place, scope.path)]
             return
 
 

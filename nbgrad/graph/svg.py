@@ -82,7 +82,7 @@ class _Pen:
         for cluster in self.picture.clusters:  # above the edges, with a rim of the ground, so that a heading stays readable
             if cluster.id in self.layout.clusters:
                 x, y = self.layout.clusters[cluster.id][:2]
-                self.text(x + 10, y + 16, [(cluster.label, SMALL, "muted", False)], attributes=self.rim("group"))
+                self.heading(cluster, x + 10, y + 16)
         for node in self.picture.nodes:
             self.node(node)
         return self.out
@@ -110,6 +110,10 @@ class _Pen:
         self.out.append(f'<g class="nb-cluster nb-{_text.escape(cluster.kind)}" data-id="{_text.escape(cluster.id)}">'
                         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="9"{self.paint("group", "group-line")}/>')
         self.out.append("</g>")
+
+    def heading(self, cluster, x, y):
+        spans = [(cluster.name, SMALL, "ink", True)] if cluster.name else []
+        self.text(x, y, [*spans, ("  " * bool(spans) + cluster.label, SMALL, "muted", False)], attributes=self.rim("group"))
 
     def edge(self, edge, trace):
         points = self.layout.edges[edge.id]
@@ -216,7 +220,7 @@ class _Pen:
             ink = "op-ink"
         first = y + (PILL - LINE) / 2 + 11.2 - (1 if len(node.lines) > 1 else 0)
         for n, line in enumerate(node.lines):
-            self.text(middle, first + n * LINE, [(s.text, OPERATOR if n == 0 else SMALL, ink if n == 0 else "muted", n == 0) for s in line], "middle")
+            self.text(middle, first + n * LINE, [(s.text, *((OPERATOR, ink, True) if s.role == "label" else (SMALL, "muted", False))) for s in line], "middle")
 
     def card(self, node, x, y):
         w, head = node.width, node.height - ROW * len(node.rows)

@@ -23,7 +23,8 @@ def text_listing(graph: Graph, values: bool = True) -> str:
         while scope is not None and scope not in clusters:
             scope = graph.scope(scope).parent
         if scope != around and scope is not None:
-            rows.append(("", f"[{_text.shorten(clusters[scope].name, MAX_TEXT)}]", "", "", "", ""))
+            path, name = clusters[scope].path, clusters[scope].name
+            rows.append(("", f"[{_text.shorten(f'{path}: {name}' if path else name, MAX_TEXT)}]", "", "", "", ""))
         around = scope
         rows.append(_call(graph, call, values, "  " if scope else ""))
     left_out = len(rows) - MAX_LINES

@@ -105,7 +105,8 @@ export class Folding {
   }
 
   nameOf(scope) {
-    return oneLine(this.explorer.record.scopes.get(scope)?.name ?? "group");
+    const found = this.explorer.record.scopes.get(scope);
+    return oneLine(found ? (found.path ? `${found.path}: ${found.name}` : found.name) : "group");
   }
 
   // -- what the reader sees ---------------------------------------------------------------------------------------------------------

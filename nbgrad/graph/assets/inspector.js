@@ -178,7 +178,7 @@ export class Inspector {
       scope && names.length < 20;
       scope = this.options.record.scopes.get(scope.parent)
     )
-      names.unshift(oneLine(scope.name));
+      names.unshift(oneLine(scope.path ? `${scope.path}: ${scope.name}` : scope.name));
     return names.join(" › ");
   }
 
