@@ -135,6 +135,8 @@ def _font(text, role, kind, size=None):
 
 def _edge(edge: Edge, across: bool, turned: bool) -> str:
     attributes = [f'id="{edge.id}"']
+    if edge.hidden:
+        attributes.append("style=invis")
     if edge.cut:
         attributes.append("style=dotted arrowhead=empty")
     ends = [_id(edge.source), _id(edge.target)]

@@ -70,6 +70,79 @@ class Outline:
         """The numbers of the first item and of the one after the last that lie between two calls."""
         return int(np.searchsorted(self.starts, first)), int(np.searchsorted(self.ends, last, "right"))
 
+    def learns_nothing(self, loop: Loop) -> bool:
+        """Whether no gradient goes through a loop, though one goes through other calls: updates of parameters, an evaluation."""
+        first, last = self.calls_of(loop, 0)
+        return bool(self._tracked[-1]) and self._tracked[last + 1] == self._tracked[first]
+
+    def changes_a_parameter(self, item: int) -> bool:
+        """Whether an item changes a leaf in place, as the step of an optimizer does."""
+        return self._learned[self.ends[item] + 1] > self._learned[self.starts[item]] and self.graph.calls[int(self.ends[item])].in_place
+
+    def updates(self, items: list[int | Loop]) -> dict[int, int]:
+        """Where in a list items update two parameters or more, with what that needs: position of the first -> position after the last."""
+        out, begin = {}, 0
+        plain = np.array([-1 if isinstance(i, Loop) else i for i in items], np.int64)
+        low, high = self.starts[plain], self.ends[plain] + 1
+        silent = (plain >= 0) & (self._tracked[high] == self._tracked[low]) & bool(self._tracked[-1])
+        several = np.flatnonzero(silent & (self._learned[high] > self._learned[low]))
+        while len(several) > 1:
+            begin = end = int(several[0])
+            while begin and silent[begin - 1]:
+                begin -= 1
+            while end < len(items) and silent[end]:
+                end += 1
+            out |= self._stretches(items, begin, end)
+            several = several[several >= end]
+        return out
+
+    def _stretches(self, items, begin, end):
+        """Of a run that no gradient goes through, the stretches that change things in place or make what is needed there."""
+        needed, out, last = set(), {}, end
+        for at in range(end - 1, begin - 2, -1):
+            calls = self.graph.calls[int(self.starts[items[at]]) : int(self.ends[items[at]]) + 1] if at >= begin else ()
+            if any(c.in_place or not needed.isdisjoint(c.outputs) for c in calls):
+                needed.update(id for c in calls for id in c.inputs)
+                continue
+            if sum(map(self.changes_a_parameter, items[at + 1 : last])) > 1:
+                out[at + 1] = last
+            last = at
+        return out
+
+    def trains(self, loop: Loop) -> bool:
+        """Whether each iteration has a backward pass of its own and nothing that has a gradient goes on to the next: a picture needs one of them."""
+        (first, last), (then, end) = self.calls_of(loop, 0), self.calls_of(loop, 1)
+        if self._rooted[last + 1] == self._rooted[first] or self._rooted[end + 1] == self._rooted[then]:
+            return False
+        columns = self.columns
+        taken = columns.inputs[slice(*np.searchsorted(columns.input_calls, [then, end + 1]))]
+        made = columns.producer[taken]
+        return not (columns.requires_grad[taken] & ~columns.learned[taken] & (made >= first) & (made <= last)).any()
+
+    def calls_of(self, loop: Loop, iteration: int) -> tuple[int, int]:
+        """The first and the last call of an iteration."""
+        return int(self.starts[loop.first(iteration)]), int(self.ends[loop.last(iteration)])
+
+    @functools.cached_property
+    def _tracked(self):
+        """(n + 1,) how many results that have a gradient the calls before each one made."""
+        columns = self.columns
+        tracked = columns.requires_grad[columns.outputs] & ~columns.learned[columns.outputs]
+        return np.concatenate(([0], np.cumsum(np.bincount(columns.output_calls[tracked], minlength=len(columns.op)))))
+
+    @functools.cached_property
+    def _learned(self):
+        """(n + 1,) how many leaves that require a gradient the calls before each one made."""
+        columns = self.columns
+        made = columns.output_calls[columns.learned[columns.outputs]]
+        return np.concatenate(([0], np.cumsum(np.bincount(made, minlength=len(columns.op)))))
+
+    @functools.cached_property
+    def _rooted(self):
+        """(n + 1,) how many roots of backward passes the calls before each one made."""
+        made = self.columns.producer[[self.columns.values[id] for id in self.graph.roots]] if self.graph.roots else np.zeros(0, int)
+        return np.concatenate(([0], np.cumsum(np.bincount(made[made >= 0], minlength=len(self.columns.op)))))
+
     # ---- loops
 
     def _nested(self, partial):

@@ -10,6 +10,7 @@ in large graphs, are rows of the operator's card.
 
 from __future__ import annotations
 
+import collections
 import functools
 import math
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class Edge:
     back: float | None = None  # the norm that came back
     shared: bool = False  # that norm is of the sum over all uses; what came back here alone was not seen
     beside: bool = False
+    hidden: bool = False  # not drawn: only so that what comes later stands later
 
     @property
     def label_width(self) -> float:
@@ -151,6 +153,7 @@ class _Builder:
         self.rows = {}
         self.labelled = set()
         self.partial = _partial_norms(graph)
+        self.versions = collections.Counter(v.name for v in graph.values)
         self.paths = {None: ()}
         alike = _alike(graph)
         self.is_node = {v.id for v in graph.values if v.name is not None or graph.producer(v.id) is None or v.id in self.roots} - alike
@@ -162,6 +165,7 @@ class _Builder:
         for value in self.graph.values:  # leaves that nothing uses are left out, unless they are all there is or a root
             if (value.id in self.roots or not self.graph.calls) and value.id not in self.nodes and value.id not in self.rows:
                 self.add_value(value, None)
+        self.put_updates_last()
         clusters = self.clusters()
         kept = {c.id for c in clusters}
         nodes = tuple(_with_scope(n, next((s for s in reversed(self.path(n.scope)) if s in kept), None)) for n in self.nodes.values())
@@ -198,12 +202,24 @@ class _Builder:
                 flows = value.requires_grad and not value.is_leaf  # a parameter's gradient ends there, also after an update in place
                 self.edge(call.id, id, id, "", "", flows, _text.norm(value.grad) if flows else None, False, False)
 
+    def put_updates_last(self):
+        """Let a group that no edge leads to, such as an update of parameters that are rows, stand after the result whose gradient it uses."""
+        reached, before = {e.target for e in self.edges}, None
+        for call in self.graph.calls:
+            if is_group(call) and before is not None and call.id not in reached:
+                self.edges.append(Edge(f"e{len(self.edges)}", before, call.id, "", hidden=True))
+            if any(id in self.graph.roots for id in call.outputs):
+                before = call.id
+
     def inputs_of(self, call):
         """The inputs to draw, and how many leaves of a group are only counted: `{"parameters": 41}`."""
         inputs = tuple(dict.fromkeys(call.inputs))
         counted = {k: int(n) for k, n in call.params if k in ("parameters", "inputs")} if is_group(call) else {}
         if is_group(call):
             leaves = [id for id in inputs if self.graph.producer(id) is None and id not in self.roots]
+            grads = {id for id in leaves if (self.values[id].name or "").endswith(".grad")}
+            counted |= {"gradients": len(grads)} if grads else {}
+            leaves, inputs = [id for id in leaves if id not in grads], tuple(id for id in inputs if id not in grads)
             for kind, learned, most in (("parameters", True, MOST_ROWS), ("inputs", False, MOST_LEAVES)):
                 some = {id for id in leaves if self.values[id].requires_grad == learned}
                 if len(some) > most:
@@ -344,7 +360,7 @@ class _Builder:
             head += [Span(f" = {text}", "name")] if name else [Span(text, "name")]
         else:
             head.append(Span("  " * bool(name) + _text.shape(value), "muted"))
-        if value.version:
+        if value.version and self.versions[value.name] > 1:
             head.append(Span(f"  v{value.version}", "muted"))
         lines = [tuple(head)]
         if self.show_values and not (single and (value.shape == () or not name)):

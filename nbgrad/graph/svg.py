@@ -69,7 +69,7 @@ class _Pen:
             if cluster.id in self.layout.clusters:
                 self.cluster(cluster, *self.layout.clusters[cluster.id])
         traced = []
-        for edge in self.picture.edges:
+        for edge in (e for e in self.picture.edges if not e.hidden):
             line = trace(self.layout.edges[edge.id]) if edge.label_rows else None
             self.edge(edge, line)
             if line:
