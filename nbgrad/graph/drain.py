@@ -114,6 +114,7 @@ class Reading:
             if number is None:
                 reference, place = self.born.get(id(tensor), (None, None))
                 number = self._new(tensor, self.ledger.place(*place) if reference is not None and reference() is tensor else -1, 0)
+                self.ledger.note_gradient(number, tensor)
                 self.writer.source(number, tensor)
                 return number
             self.known[id(tensor)] = number
@@ -323,6 +324,7 @@ class Reading:
     def _leaf(self, event):
         _, leaf, grad, held, now, total = event
         value = self._value(leaf)  # it stays with a value that an update in place will have replaced
+        self.ledger.filled[id(total)] = weakref.ref(total), value
         self.grads.append(self._slot(grad))
         came = self.flowed + len(self.grads)
         self.grads += (-1 if held is None else self._slot(held), self._slot(grad if held is None else now))

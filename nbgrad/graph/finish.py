@@ -77,6 +77,9 @@ def _names(ledger, namespace, sources, texts, producer):
             if name is not None:
                 names[value] = texts.of(name)
         paths = [texts.of(found[id(t)]) if id(t) in found else -1 for t in things]
+    for value, leaf in ledger.gradients.items():
+        if value < len(names) and names[value] < 0 <= names[leaf]:
+            names[value] = texts.of(texts.things[names[leaf]] + ".grad")
     return names, paths
 
 

@@ -48,6 +48,8 @@ class Ledger:
         self.saves = Numbers()
         self.places, self._place_numbers = [], {}
         self.things, self._thing_numbers = [], {}  # weak references to the modules that were called
+        self.filled = {}  # id(tensor) -> (weak reference, leaf), of what backward has put into a `.grad`
+        self.gradients = {}  # value -> the leaf whose `.grad` it is, of those that operators have taken
         self.errors = {}
         self.known = {}  # id(tensor) -> its newest value
         self.living = {}  # value -> weak reference to its tensor, of values whose tensor may still be there
@@ -87,6 +89,12 @@ class Ledger:
             self.places.append((code, offset))  # which keeps the code, so that no other can have its id
             self._place_numbers[id(code), offset] = number
         return number
+
+    def note_gradient(self, value: int, tensor) -> None:
+        """Remember whose `.grad` a value is, if it is one: it may be gone when names are looked for."""
+        reference, leaf = self.filled.get(id(tensor), (None, None))
+        if reference is not None and reference() is tensor:
+            self.gradients[value] = leaf
 
     def thing(self, thing) -> int:
         """The number of a module; -1 for None."""
@@ -142,3 +150,4 @@ class Ledger:
         self.living = living = {i: r for i, r in self.living.items() if r() is not None}
         self.known = {key: i for key, i in self.known.items() if i in living}
         self._swept = len(living)
+        self.filled = {key: pair for key, pair in self.filled.items() if pair[0]() is not None}
