@@ -53,10 +53,11 @@ def scenes(drawing, room: int) -> tuple[dict[str, dict], bool]:
 def _actions(look):
     """What a reader may do next."""
     groups = [dict(c.params) for c in look.graph.calls if is_group(c)]
-    out = [{"open": [g["first"], g["last"]]} for g in groups]
+    out = [{"close": list(fold.ends)} for fold in look.folds.values() if fold.times]
+    out += [{"open": [g["first"], g["last"]]} for g in groups]
     for fold in look.folds.values():
         if fold.times:
             count = min(fold.times, MAX_ITERATIONS)
             which = sorted({round(i * (fold.times - 1) / max(count - 1, 1)) for i in range(count)})
             out += [{"iteration": [*fold.ends, k]} for k in which]
-    return out + [{"close": list(fold.ends)} for fold in look.folds.values()]
+    return out + [{"close": list(fold.ends)} for fold in look.folds.values() if not fold.times]

@@ -398,7 +398,7 @@ class _Builder:
         lines = [(Span(_text.shorten(module, 36), "label"), Span("  " + _text.shorten(kind_of_module, 24), "muted")) if module else (Span(label, "label"),)]
         count = dict(call.params).get("calls") if group else None
         if count:
-            lines.append((Span(f"{int(count):,} operators", "muted"),))
+            lines.append((Span(_text.plural(int(count), "operator"), "muted"),))
             lines += [(Span(_text.plural(n, kind[:-1]), "muted"),) for kind, n in counted.items()]
         elif call.place and rows:
             lines[0] += (Span(f"   line {call.place.line}", "muted"),)

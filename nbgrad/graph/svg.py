@@ -113,6 +113,8 @@ class _Pen:
 
     def heading(self, cluster, x, y):
         spans = [(cluster.name, SMALL, "ink", True)] if cluster.name else []
+        wide = _text.text_width(cluster.name, SMALL, bold=True) + _text.text_width("  " * bool(spans) + cluster.label, SMALL)
+        self.out.append(f'<rect x="{_n(x - 4)}" y="{_n(y - 12)}" width="{_n(wide * 0.92 + 8)}" height="16" rx="4"{self.paint("group")}/>')
         self.text(x, y, [*spans, ("  " * bool(spans) + cluster.label, SMALL, "muted", False)], attributes=self.rim("group"))
 
     def edge(self, edge, trace):

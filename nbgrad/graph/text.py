@@ -54,7 +54,7 @@ def _call(graph, call, values, indent):
     inputs = ", ".join(_name(graph, id) for id in call.inputs[:8]) + (", …" if len(call.inputs) > 8 else "")
     params = "".join(f", {_text.clean(k)}={_text.shorten(v, 24)}" for k, v in call.params) if not is_group(call) else ""
     if is_group(call):
-        inputs = f"{dict(call.params).get('calls', 'several')} operators" + (f" of {inputs}" if inputs else "")
+        inputs = _text.plural(int(dict(call.params).get("calls", 0)), "operator") + (f" of {inputs}" if inputs else "")
     op = call.op if is_group(call) else call.op.rsplit(".", 1)[-1]
     text = f"= {_text.shorten(op, MAX_TEXT)}({inputs}{params})"
     if call.error:

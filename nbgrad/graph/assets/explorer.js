@@ -76,6 +76,7 @@ export class Explorer {
     this.inspector.options.record = this.record;
     this.picture = this.draw(svg);
     before.element.replaceWith(this.picture.element);
+    before.more.replaceWith(this.picture.more);
     this.selected = "";
     this.arrange();
     this.picture.begin();
@@ -127,6 +128,7 @@ export class Explorer {
       ),
       this.backward,
       ...this.inPlace("toolbar"),
+      this.picture.more,
       this.status,
       ...this.inPlace("search"),
     );

@@ -250,6 +250,6 @@ function formulaLine([name, formula]) {
 
 /** @param {Map<string, string>} group what a folded call says of itself */
 function foldedSize(group) {
-  const operators = `${group.get("calls")} operators`;
-  return group.has("times") ? `${group.get("times")} iterations, ${operators}, folded` : `${operators}, folded`;
+  const operators = plural(Number(group.get("calls")), "operator");
+  return group.has("times") ? `${plural(Number(group.get("times")), "iteration")}, ${operators}, folded` : `${operators}, folded`;
 }

@@ -20,6 +20,7 @@ export class Picture {
     this.options = options;
     this.element = element("div", { class: "nbx-picture" });
     this.drawing = parsePicture(options.text);
+    this.more = element("span", { class: "nbx-more nbx-quiet", hidden: true }, "The graph goes on: drag to move, Fit shows all of it.");
     /** @type {Map<string, string>} what is said of a value by its badge */
     this.marks = new Map();
     /** @type {SVGGElement[]} */
@@ -54,8 +55,7 @@ export class Picture {
     }
     this.nodes[0]?.setAttribute("tabindex", "0");
     this.relabel();
-    this.more = element("p", { class: "nbx-more nbx-quiet" }, "The graph goes on: drag to move, Fit shows all of it.");
-    this.element.append(drawing, this.more);
+    this.element.append(drawing);
     this.listen(drawing);
     this.redraw = oncePerFrame(() => this.applyView());
     this.watcher = new ResizeObserver(() => this.settle());
