@@ -71,7 +71,6 @@ FLOORS = {
     "nbgrad.graph.inspect_window": 6,
     "nbgrad.graph.captured": 6,
     "nbgrad.graph.local_jacobian": 6,
-    "nbgrad.graph.parameters": 5,
     "nbgrad.notebook": 7,
 }
 ENGINE = ("nbgrad._engine", "nbgrad._ops")

@@ -83,8 +83,8 @@ def _node(node: Node) -> str:
     }[node.shape]
     if node.kind == "cut":
         style = style.replace("filled", "filled,dashed")
-    line = palette.COLOURS.get(node.kind + "-line", palette.COLOURS["op"])[0]
-    fill = _light("paper") if node.kind == "cut" else _light(node.kind)
+    line = palette.COLOURS.get("bad" if node.kind == "failed" else node.kind + "-line", palette.COLOURS["op"])[0]
+    fill = _light("paper") if node.kind in ("cut", "failed") else _light(node.kind)
     more = " peripheries=2" if frame else " penwidth=2" if node.kind == "parameter" else ""
     label = _card(node) if node.shape == "card" else _lines(node)
     return (f'{_id(node.id)} [{style} width={(node.width - frame) / 72:.3f} height={(node.height - frame) / 72:.3f} '
@@ -129,7 +129,7 @@ def _font(text, role, kind, size=None):
         return f'<font point-size="{OPERATOR}" color="{colour}"><b>{_escape(text)}</b></font>'
     if role == "name":
         return f'<font point-size="{size or NAME}" color="{_light("ink")}"><b>{_escape(text)}</b></font>'
-    colour = _light("grad") if role == "grad" else _light("op-muted" if kind == "op" else "muted")
+    colour = _light(role) if role in ("grad", "bad") else _light("op-muted" if kind == "op" else "muted")
     return f'<font point-size="{SMALL}" color="{colour}">{_escape(text)}</font>'
 
 

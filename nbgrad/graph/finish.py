@@ -38,7 +38,7 @@ def finish(ledger, mark, namespace, source, cell) -> Graph:
     changed = np.append(called[:, HOW] & IN_PLACE != 0, False)[producer]  # which makes a parameter no other thing
     state[:, FLAGS] |= (learns & ~((producer >= 0) & by_us & ~changed)).astype(np.int32) * IS_PARAMETER
     roots = ledger.roots.rows[:, 0]
-    roots = np.fromiter(dict.fromkeys(roots.tolist()), np.int32) if len(roots) else _last_made(state, inputs, outputs)
+    roots = np.fromiter(dict.fromkeys(roots.tolist()), np.int32) if len(roots) else _last_made(ledger, state, inputs, outputs)
     table = Table(
         ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], scoped, roots,
         ledger.summaries, late, [(tuple(shape), dtype.name) for shape, dtype in ledger.forms.things], texts.things, ledger.whats.things,
@@ -86,9 +86,7 @@ def _names(ledger, namespace, sources, texts, producer):
 def _material(ledger, producer):
     """The values of which constructors of ours make parameters: the user's line assigns the module, not them."""
     called, inputs = ledger.called.rows, ledger.inputs.rows[:, 0]
-    by_us = np.array([ours(where) for where in ledger.places] + [False])[called[:, PLACE]]
-    detaches = np.array([op == "detach" for op, *_ in ledger.whats.things] + [False])[called[:, WHAT]]
-    taken = inputs[np.repeat(by_us & detaches, np.diff(called[:, INPUTS], prepend=0))]
+    taken = inputs[np.repeat(_in_constructors(ledger, called), np.diff(called[:, INPUTS], prepend=0))]
     return taken[producer[taken] < 0]
 
 
@@ -148,10 +146,21 @@ def _summary_of_large(array, named):
     return Summary(size=array.size, nan=nan, inf=array.size - int(np.count_nonzero(finite)) - nan)
 
 
-def _last_made(state, inputs, outputs):
-    """Without a backward call the ends of the graph are its roots: results that require a gradient and that no operator took."""
+def _last_made(ledger, state, inputs, outputs):
+    """Without a backward call the ends of the graph are its roots: results that require a gradient and that no operator took.
+
+    What our constructors leave is none; and where an operator raised before there was such a result, there is no root.
+    """
+    called = ledger.called.rows
+    by_us = np.repeat(_in_constructors(ledger, called), np.diff(called[:, OUTPUTS], prepend=0))
     taken = np.zeros(len(state), bool)
     taken[inputs] = True
-    ends = outputs[~taken[outputs]]
+    ends = outputs[~taken[outputs] & ~by_us]
     with_grad = ends[state[ends, FLAGS] & REQUIRES_GRAD != 0]
-    return (with_grad if len(with_grad) else ends)[-1:]
+    return with_grad[-1:] if len(with_grad) or ledger.errors else ends[-1:]
+
+
+def _in_constructors(ledger, called):
+    """(n,) which calls take the elements of what becomes a parameter, in a constructor of ours."""
+    by_us = np.array([ours(where) for where in ledger.places] + [False])[called[:, PLACE]]
+    return by_us & np.array([op == "detach" for op, *_ in ledger.whats.things] + [False])[called[:, WHAT]]

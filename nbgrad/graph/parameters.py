@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .columns import columns_of
 from .records import Graph, Value
 
@@ -11,7 +9,7 @@ from .records import Graph, Value
 def learning(graph: Graph) -> list[Value]:
     """The parameters of a record: of each tensor what it was last, and of several of one name the last."""
     columns, replaced, found = columns_of(graph), set(), []
-    for number in np.flatnonzero(columns.learned).tolist():
+    for number in columns.learned.nonzero()[0].tolist():
         value, producer = graph.values[number], int(columns.producer[number])
         if producer >= 0 and graph.calls[producer].in_place:
             replaced.add(graph.calls[producer].inputs[0])

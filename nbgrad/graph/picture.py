@@ -29,6 +29,8 @@ DIRECTIONS = ("auto", "LR", "TB")
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
 BADGE = 50.0
+MOST_NAME = 24  # characters of a name; the whole stands in the title
+MOST_MESSAGE = 3, 44  # lines of an error's message, characters in each
 MOST_ALIKE = 3  # values that go the same way, from or to a group; more of them are one edge
 MOST_LEAVES = 6  # of a group; more of them are counted in its box
 SIDE_GAP = 34.0  # between an operator and the leaf that sits beside it: room for a gradient's norm
@@ -272,7 +274,7 @@ class _Builder:
         learned = [id for id in inputs if self.graph.producer(id) is None and self.values[id].requires_grad and id not in self.roots]
         few = len(learned) < 2 or _text.op_label(call) in _text.GLYPHS.values()
         rows = self.big or is_group(call) or not few and not any(id in self.nodes for id in learned)
-        if len(learned) > MOST_ROWS or not rows:
+        if len(learned) > MOST_ROWS or not rows or call.error and not is_group(call):  # whose shapes a reader compares
             return []
         for id in learned:
             self.rows.setdefault(id, call.id)
@@ -282,7 +284,7 @@ class _Builder:
         value = self.values[id]
         first = self.rows[id] == call.id and id not in self.nodes
         grad = "∂ –" if value.grad is None else f"∂ {_text.trouble(value.grad) or _text.number(_text.norm(value.grad))}"
-        return Row(id if first else f"{id}@{call.id}", id, _text.shorten(self.inside(value.name or "", call.scope), 24), _text.shape(value), grad,
+        return Row(id if first else f"{id}@{call.id}", id, _text.shorten_path(self.inside(value.name or "", call.scope), MOST_NAME), _text.shape(value), grad,
                    _text.norm(value.grad), describe.about_value(self.graph, value))
 
     def path(self, scope):
@@ -330,7 +332,7 @@ class _Builder:
                 label = _text.shorten(scope.name, 60)
                 if scope.kind == "loop" and scope.place and "line" not in label and "×" in label:
                     label += f"   line {scope.place.line}"
-                out.append(Cluster(scope.id, scope.kind, label, parent, _text.shorten(self.inside(scope.path, scope.parent), 40)))
+                out.append(Cluster(scope.id, scope.kind, label, parent, _text.shorten_path(self.inside(scope.path, scope.parent), 40)))
         return tuple(out)
 
     def shared_scope(self, value):
@@ -352,7 +354,7 @@ class _Builder:
     def add_value(self, value, scope):
         alias = self.graph.producer(value.id) is None and len(self.graph.consumers(value.id)) >= ALIAS_USES
         where = scope if alias else self.shared_scope(value)
-        kind, name = describe.kind(self.graph, value), _text.shorten(self.inside(value.name or "", where), 32)
+        kind, name = describe.kind(self.graph, value), _text.shorten_path(self.inside(value.name or "", where), MOST_NAME)
         head = [Span(name, "name")] if name else []
         single = value.data is not None and value.data.size == 1 and value.data.values
         if self.show_values and single and (value.shape == () or not name):
@@ -382,7 +384,7 @@ class _Builder:
             scope=where)
 
     def tab(self, value, id, scope):
-        head = (Span(_text.shorten(self.inside(value.name or "", scope) or _text.shape(value), 24), "name"),)
+        head = (Span(_text.shorten_path(self.inside(value.name or "", scope) or _text.shape(value), MOST_NAME), "name"),)
         lines = (head, (Span(grad_text(value), "grad"),)) if value.requires_grad else (head,)
         room = _text.text_width("∂ ‖g‖ 0.00e−0", SMALL) if value.requires_grad else 0
         width = max(_width(head), room)
@@ -392,14 +394,17 @@ class _Builder:
 
     def call_node(self, call, rows, counted):
         label, group, cut = _text.op_label(call), is_group(call), self.cut_of(call)
-        kind = "group" if group else "cut" if cut else "op"
-        shape = "card" if rows else "circle" if label in _text.GLYPHS.values() else "pill"
+        kind = "failed" if call.error and not group else "group" if group else "cut" if cut else "op"
+        shape = "card" if rows else "circle" if label in _text.GLYPHS.values() and kind != "failed" else "pill"
         module, kind_of_module = self.module_of(call) if rows or group else ("", "")
         lines = [(Span(_text.shorten(module, 36), "label"), Span("  " + _text.shorten(kind_of_module, 24), "muted")) if module else (Span(label, "label"),)]
         count = dict(call.params).get("calls") if group else None
         if count:
             lines.append((Span(_text.plural(int(count), "operator"), "muted"),))
             lines += [(Span(_text.plural(n, kind[:-1]), "muted"),) for kind, n in counted.items()]
+        elif kind == "failed":
+            lines = [(Span(f"{label} failed", "label"), *([Span(f"  line {call.place.line}", "muted")] if call.place else []))]
+            lines += [(Span(text, "bad"),) for text in _text.wrapped(call.error, *MOST_MESSAGE)]
         elif call.place and rows:
             lines[0] += (Span(f"   line {call.place.line}", "muted"),)
         texts = ["".join(span.text for span in line) for line in lines]

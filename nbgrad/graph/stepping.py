@@ -380,7 +380,8 @@ def embedded(
             break
         found |= wishes
         kept += len(inside)
-    return found, () if kept == total else (f"Of the {total:,} steps of backward only {kept:,} are in this file.",)
+    which = "the first " if windows == sorted(windows) else ""
+    return found, () if kept == total else (f"Of the {total:,} steps of backward only {which}{kept:,} are in this file.",)
 
 
 def _windows(steps, shown):

@@ -217,12 +217,15 @@ class _Pen:
         elif node.kind == "cut":
             self.rect(x, y, w, h, 9, "paper", "muted", 1.2, ' stroke-dasharray="3 2.5"')
             ink = "ink"
+        elif node.kind == "failed":
+            self.rect(x, y, w, h, 9, "paper", "bad", 2)
+            ink = "ink"
         else:
             self.rect(x, y, w, h, 9, "op", None)
             ink = "op-ink"
         first = y + (PILL - LINE) / 2 + 11.2 - (1 if len(node.lines) > 1 else 0)
         for n, line in enumerate(node.lines):
-            self.text(middle, first + n * LINE, [(s.text, *((OPERATOR, ink, True) if s.role == "label" else (SMALL, "muted", False))) for s in line], "middle")
+            self.text(middle, first + n * LINE, [(s.text, *((OPERATOR, ink, True) if s.role == "label" else (SMALL, s.role, False))) for s in line], "middle")
 
     def card(self, node, x, y):
         w, head = node.width, node.height - ROW * len(node.rows)

@@ -117,7 +117,10 @@ export class Folding {
     const { folds, actions } = this.state;
     const { record } = this.explorer;
     this.mark(folds);
-    const loops = Object.entries(folds).filter(([scope, fold]) => fold.times && record.scopes.has(scope));
+    const number = (id) => Number(id.slice(1));
+    const loops = Object.entries(folds)
+      .filter(([scope, fold]) => fold.times && record.scopes.has(scope))
+      .sort(([, a], [, b]) => number(a.ends[0]) - number(b.ends[0]) || number(b.ends[1]) - number(a.ends[1]));
     const around = this.loopsAround(loops);
     const rows = loops.slice(0, MOST_LOOPS).map(([scope, fold]) => this.loopRow(scope, fold, around.get(scope)));
     if (loops.length > MOST_LOOPS) rows.push(element("span", { class: "nbx-quiet" }, `and ${loops.length - MOST_LOOPS} more loops`));
