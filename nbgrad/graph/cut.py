@@ -86,6 +86,7 @@ class Cut:
         `around` are the scopes of kind loop or group that were put around the items, each with how many of the record's scopes lie outside it;
         `chosen` may name one iteration of the loop between two calls, counted from 0, which is shown instead.
         """
+        close = close and self.outline.level == "story"
         updates = self.outline.updates(items) if close and show != "none" else {}
         end = 0
         for at, item in enumerate(items):

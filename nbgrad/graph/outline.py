@@ -38,7 +38,7 @@ class Outline:
     """Items and loops of a graph at one level, "story" (composite operators are one item) or "ops"."""
 
     def __init__(self, graph: Graph, level: str, start_at_leaves: bool):
-        self.graph, self.columns = graph, columns_of(graph)
+        self.graph, self.columns, self.level = graph, columns_of(graph), level
         self.composite = _composites(graph, self.columns) if level == "story" else np.full(len(graph.calls), -1)
         inside = (self.composite[1:] >= 0) & (self.composite[1:] == self.composite[:-1])
         starts = np.flatnonzero(np.concatenate(([True], ~inside))) if len(graph.calls) else np.zeros(0, int)

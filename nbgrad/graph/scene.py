@@ -84,7 +84,7 @@ def _folded(graph, level, fold, max_nodes):
         outline = outline_of(graph, level, start_at_leaves=True)
     cut = Cut(outline)
     if not fold or len(outline.starts) <= max_nodes:
-        cut.add(list(range(len(outline.starts))), "all")
+        cut.add(list(range(len(outline.starts))), "all", close=False)
         if not fold:
             return _Folded(cut, False)
         if _fits(assemble(cut), max_nodes):

@@ -164,7 +164,7 @@ export class Folding {
       places.set(siblings, place + 1);
       const { shown } = folds.get(outer);
       const which = shown.length > 1 && place < shown.length ? ` (${formatCount(shown[place] + 1)})` : "";
-      words.set(scope, `${words.get(outer) ?? ""}${this.nameOf(outer).replace(/ in .*| ×\d+$/, "")}${which} › `);
+      words.set(scope, `${words.get(outer) ?? ""}${this.nameOf(outer).replace(/ in .*|, lines? .*| ×\d+$/, "")}${which} › `);
     }
     return words;
   }
