@@ -32,7 +32,10 @@ class _Assembly:
         self.roots = self.shown_roots()
 
     def shown_roots(self):
-        roots = self.whole.roots
+        """The roots that are drawn; those of iterations that are not, only where there is no other."""
+        producer = self.columns.producer[[self.columns.values[id] for id in self.whole.roots]]
+        there = (producer < 0) | (self.owner[producer] >= 0)
+        roots = tuple(id for id, is_there in zip(self.whole.roots, there) if is_there) or self.whole.roots
         if len(roots) <= MAX_ROOTS:
             return roots
         single = np.array([u.group is None for u in self.units] + [False])

@@ -362,7 +362,7 @@ class _Builder:
             head += [Span(f" = {text}", "name")] if name else [Span(text, "name")]
         else:
             head.append(Span("  " * bool(name) + _text.shape(value), "muted"))
-        if value.version and self.versions[value.name] > 1:
+        if value.version > 1 or value.version and self.versions[value.name] > 1:  # the first only filled it
             head.append(Span(f"  v{value.version}", "muted"))
         lines = [tuple(head)]
         if self.show_values and not (single and (value.shape == () or not name)):

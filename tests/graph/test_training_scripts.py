@@ -138,6 +138,7 @@ def test_the_slider_of_a_training_loop_leaves_everything_in_its_place(trained):
     looks = [trained.look(({"iteration": [*fold.ends, k]},)) for k in (3, 17)]
     assert ops(looks[0].graph) == ops(looks[1].graph) == ops(trained.shown)
     assert [next(f for f in look.folds.values() if f.times).shown for look in looks] == [(3,), (17,)]
+    assert all(len(look.graph.roots) == 1 and look.graph.producer(look.graph.roots[0]) for look in looks)
 
 
 def test_a_training_loop_closes_opens_and_reveals_what_is_not_drawn(trained):
