@@ -45,8 +45,8 @@ class Observer:
     def op_failed(self, op, args, error, place):
         """An operator raised."""
 
-    def enter(self, kind, name, place):
-        """A composite operator or module begins; what happens until `exit` belongs to it."""
+    def enter(self, kind, name, place, thing=None):
+        """A composite operator or module begins; what happens until `exit` belongs to it. `thing` is the module."""
 
     def exit(self):
         """What was entered last ends."""
@@ -125,9 +125,9 @@ class Layer(Observer):
         if self.below is not None:
             self.below.op_failed(op, args, error, place)
 
-    def enter(self, kind, name, place):
+    def enter(self, kind, name, place, thing=None):
         if self.below is not None:
-            self.below.enter(kind, name, place)
+            self.below.enter(kind, name, place, thing)
 
     def exit(self):
         if self.below is not None:

@@ -201,8 +201,8 @@ class _Clock(Layer):
             self.close()
         super().op_failed(op, args, error, place)
 
-    def enter(self, kind, name, place):
-        super().enter(kind, name, place)
+    def enter(self, kind, name, place, thing=None):
+        super().enter(kind, name, place, thing)
         self.push(_SCOPE, _operator_name(name) if kind == "composite" else name, user=kind == "with")
 
     def exit(self):

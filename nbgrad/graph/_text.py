@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import textwrap
 import unicodedata
 
 from .records import Call, Summary, Value
@@ -76,6 +77,25 @@ def shorten(text: str, most: int) -> str:
 def bounded(text: str, most: int) -> str:
     """Cut the middle out of a long text."""
     return text if len(text) <= most else text[: most - most // 3 - 1] + "…" + text[-(most // 3):]
+
+
+def wrapped(text: str, lines: int, most: int) -> list[str]:
+    """Break a message between words into lines of at most `most` characters; of more than `lines` lines the last ends with an ellipsis."""
+    found = textwrap.wrap(clean(text.split("\n")[0] if len(text) > lines * most else text)[: 4 * lines * most], most) or [""]
+    return found if len(found) <= lines else [*found[: lines - 1], found[lines - 1][: most - 2] + " …"]
+
+
+def shorten_path(text: str, most: int) -> str:
+    """Cut whole parts out of the middle of a long path: `net…neurons[0].w[0]`; of what has none, letters."""
+    text = clean(text)
+    first, *parts = text.split(".")
+    kept, room = [], most - len(first) - 1
+    for part in reversed(parts[1:]):
+        room -= len(part) + bool(kept)
+        if room < 0:
+            break
+        kept.insert(0, part)
+    return text if len(text) <= most else first + "…" + ".".join(kept) if kept else shorten(text, most)
 
 
 def number(x: float | int | bool | str | None) -> str:

@@ -32,7 +32,10 @@ class _Assembly:
         self.roots = self.shown_roots()
 
     def shown_roots(self):
-        roots = self.whole.roots
+        """The roots that are drawn; those of iterations that are not, only where there is no other."""
+        producer = self.columns.producer[[self.columns.values[id] for id in self.whole.roots]]
+        there = (producer < 0) | (self.owner[producer] >= 0)
+        roots = tuple(id for id, is_there in zip(self.whole.roots, there) if is_there) or self.whole.roots
         if len(roots) <= MAX_ROOTS:
             return roots
         single = np.array([u.group is None for u in self.units] + [False])
@@ -131,10 +134,13 @@ class _Assembly:
         return one
 
     def untouched(self):
-        """Values that no call takes or makes; they may be all there is."""
+        """Values that no call takes or makes; they may be all there is. Where only leaves were made, these."""
         columns = self.columns
         touched = np.zeros(len(columns.producer), bool)
         touched[columns.inputs] = touched[columns.outputs] = True
+        if not self.units:
+            touched[columns.learned] = False
+            touched[columns.inputs] = True
         return {self.whole.values[i].id for i in np.flatnonzero(~touched).tolist()}
 
     # ---- what backward did

@@ -101,10 +101,10 @@ class Recorder(Observer):
             self._around = around
             self._append((CALLERS, around))
 
-    def enter(self, kind, name, place):
+    def enter(self, kind, name, place, thing=None):
         if place is not None and place[0] is not None:
             self._follow(place[0])
-        self._append((ENTER, kind, name, place))
+        self._append((ENTER, kind, name, place, thing))
 
     def exit(self):
         self._append((EXIT,))

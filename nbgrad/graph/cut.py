@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .loops import MIN_REPEATS, is_marked, loop_name
 from .outline import Loop, Outline
 from .records import Call, Scope
+
+
+FEW = 20  # items of a training loop that are all shown
+MOST_NAMES = 3  # of parameters in the name of a group that changes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Fold:
     times: int = 0
     shown: tuple[int, ...] = ()
     ends: tuple[str, str] = ("", "")  # the ids of the first and the last call
+    alone: bool = False  # the other iterations of a training loop are not drawn
 
 
 class Scopes(dict):
@@ -72,26 +78,44 @@ class Cut:
         new.scopes.update(cut.scopes)
         return new
 
-    def add(self, items: list, show: str, around: tuple = (), chosen: Callable[[int, int], int | None] = lambda first, last: None) -> None:
+    def add(self, items: list, show: str, around: tuple = (), chosen: Callable[[int, int], int | None] = lambda first, last: None, close: bool = True) -> None:
         """Put items and loops at the end. `show` tells which iterations of loops stay: "all", "ends" or "none" (one group a loop).
+
+        Of a long training loop only the last iteration stays, and a loop that learns nothing is one group; but with `close` false none of these loops.
 
         `around` are the scopes of kind loop or group that were put around the items, each with how many of the record's scopes lie outside it;
         `chosen` may name one iteration of the loop between two calls, counted from 0, which is shown instead.
         """
-        for item in items:
-            if isinstance(item, Loop):
-                self._add_loop(item, show, around, chosen)
-            else:
+        close = close and self.outline.level == "story"
+        updates = self.outline.updates(items) if close and show != "none" else {}
+        end = 0
+        for at, item in enumerate(items):
+            if at in updates:
+                end = updates[at]
+                self._add_updates(items[at:end], around)
+            elif isinstance(item, Loop):
+                self._add_loop(item, show, around, chosen, close)
+            elif at >= end:
                 first, last = int(self.outline.starts[item]), int(self.outline.ends[item])
                 self.units.append(Unit(first, last, self._scope_of(self.outline.scopes(item), around)))
 
-    def _add_loop(self, loop, show, around, chosen):
+    def _add_updates(self, items, around):
+        graph, outline = self.outline.graph, self.outline
+        first, last = int(outline.starts[items[0]]), int(outline.ends[items[-1]])
+        changed = [graph.value(graph.calls[int(outline.ends[i])].outputs[0]) for i in items if outline.changes_a_parameter(i)]
+        names = list(dict.fromkeys(v.name for v in changed))
+        what = ", ".join(names) if len(names) <= MOST_NAMES and all(names) else f"{len(changed)} parameters"
+        inside = functools.reduce(common, map(outline.scopes, items))
+        self.group(first, last, f"update of {what}", self._scope_of(inside, around))
+
+    def _add_loop(self, loop, show, around, chosen, close):
         outline, times = self.outline, len(loop.iterations)
         first, last = int(outline.starts[loop.first()]), int(outline.ends[loop.last()])
+        alone = loop.last() - loop.first() >= FEW and outline.trains(loop)
         inside = common(outline.scopes(loop.first()), outline.scopes(loop.last()))
         name = f"{self._name(loop)} ×{times}"
         one = chosen(first, last)
-        if show == "none" and one is None:
+        if one is None and (show == "none" or close and outline.learns_nothing(loop)):
             self.group(first, last, name, self._scope_of(inside, around), times)
             return
         id = f"for{first}-{last}"
@@ -99,10 +123,12 @@ class Cut:
         self.scopes[id] = Scope(id, "loop", name, self._scope_of(inside, around), self._place(first, last))
         around = (*around, (len(inside), id))
         shown = [one] if one is not None else list(range(times)) if show == "all" or self._is_short(loop) else [0, times - 1]
-        self.folds[id] = Fold(first, last, times, tuple(shown))
+        if alone:
+            shown = [times - 1 if one is None else one]
+        self.folds[id] = Fold(first, last, times, tuple(shown), alone=alone)
         before = -1
         for iteration in [*shown, times]:
-            if iteration - before > 1:
+            if iteration - before > 1 and not alone:
                 hidden = int(outline.starts[loop.first(before + 1)]), int(outline.ends[loop.last(iteration - 1)])
                 self.group(*hidden, f"{iteration - before - 1} more", id, iteration - before - 1)
             if iteration < times:
@@ -159,10 +185,10 @@ class Cut:
         return parent
 
 
-def group_of(outline: Outline, first: int, last: int, name: str, scope: str | None, times: int | None = None, place=None) -> Unit:
+def group_of(outline: Outline, first: int, last: int, name: str, scope: str | None, times: int | None = None, place=None, module: str = "") -> Unit:
     """One group for the calls between two."""
     calls, (begin, end) = outline.graph.calls, outline.items_between(first, last)
-    params = (("times", str(times)),) if times else ()
+    params = ((("module", module),) if module else ()) + ((("times", str(times)),) if times else ())
     params += (("calls", str(max(end - begin, 1))), ("first", calls[first].id), ("last", calls[last].id))
     if place is None:
         place = next((calls[i].place for i in range(first, last + 1) if outline.columns.place[i] >= 0), None)

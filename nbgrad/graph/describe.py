@@ -56,9 +56,12 @@ def about_value(graph: Graph, value: Value) -> str:
 def about_call(graph: Graph, call: Call, cut: str) -> str:
     """Say all of an operator in one line: "matmul, operator, of x, w, line 5"."""
     names = [_text.shorten(graph.value(i).name or _text.shape(graph.value(i)), 60) for i in call.inputs[:6]]
-    what = f"group of {dict(call.params).get('calls', 'several')} operators" if is_group(call) else "operator"
+    what = f"group of {_text.plural(int(dict(call.params).get('calls', 0)), 'operator')}" if is_group(call) else "operator"
     parts = [_text.shorten(call.op, MAX_NAME), what] + (["of " + ", ".join(names)] if names else [])
     parts += [f"{k} {v}" for k, v in call.params if not is_group(call)]
+    module = dict(call.params).get("module") if is_group(call) else call.scope and graph.scope(call.scope).path
+    if module:
+        parts.append(f"in {module}")
     if cut:
         parts.append(f"cut: {cut}")
     if call.error:

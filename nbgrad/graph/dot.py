@@ -69,7 +69,7 @@ def _scope(out, scope, children, inside, indent, apart):
         out.append(indent + same)
     for cluster in children.get(scope, ()):
         out.append(f'{indent}subgraph "cluster_{dot_id(cluster.id)}" {{')
-        out.append(f'{indent}  graph [label={_html(cluster.label)} labeljust=l style="rounded,filled" margin=12 '
+        out.append(f'{indent}  graph [label={_html(cluster.heading)} labeljust=l style="rounded,filled" margin=12 '
                    f'fillcolor="{_light("group")}" color="{_light("group-line")}"];')
         _scope(out, cluster.id, children, inside, indent + "  ", apart)
         out.append(indent + "}")
@@ -83,8 +83,8 @@ def _node(node: Node) -> str:
     }[node.shape]
     if node.kind == "cut":
         style = style.replace("filled", "filled,dashed")
-    line = palette.COLOURS.get(node.kind + "-line", palette.COLOURS["op"])[0]
-    fill = _light("paper") if node.kind == "cut" else _light(node.kind)
+    line = palette.COLOURS.get("bad" if node.kind == "failed" else node.kind + "-line", palette.COLOURS["op"])[0]
+    fill = _light("paper") if node.kind in ("cut", "failed") else _light(node.kind)
     more = " peripheries=2" if frame else " penwidth=2" if node.kind == "parameter" else ""
     label = _card(node) if node.shape == "card" else _lines(node)
     return (f'{_id(node.id)} [{style} width={(node.width - frame) / 72:.3f} height={(node.height - frame) / 72:.3f} '
@@ -129,12 +129,14 @@ def _font(text, role, kind, size=None):
         return f'<font point-size="{OPERATOR}" color="{colour}"><b>{_escape(text)}</b></font>'
     if role == "name":
         return f'<font point-size="{size or NAME}" color="{_light("ink")}"><b>{_escape(text)}</b></font>'
-    colour = _light("grad") if role == "grad" else _light("op-muted" if kind == "op" else "muted")
+    colour = _light(role) if role in ("grad", "bad") else _light("op-muted" if kind == "op" else "muted")
     return f'<font point-size="{SMALL}" color="{colour}">{_escape(text)}</font>'
 
 
 def _edge(edge: Edge, across: bool, turned: bool) -> str:
     attributes = [f'id="{edge.id}"']
+    if edge.hidden:
+        attributes.append("style=invis")
     if edge.cut:
         attributes.append("style=dotted arrowhead=empty")
     ends = [_id(edge.source), _id(edge.target)]

@@ -117,6 +117,7 @@ class Reading:
             if number is None:
                 reference, place = self.born.get(id(tensor), (None, None))
                 number = self._new(tensor, self.ledger.place(*place) if reference is not None and reference() is tensor else -1, 0)
+                self.ledger.note_gradient(number, tensor)
                 self.writer.source(number, tensor)
                 self._note_node(tensor)
                 return number
@@ -247,17 +248,18 @@ class Reading:
         self.writer.failed(op, args, error)
 
     def _enter(self, event):
-        _, kind, name, place = event
-        self._open(kind, name, place, None)
+        _, kind, name, place, thing = event
+        self._open(kind, name, place, None, thing)
 
-    def _open(self, kind, name, place, serial):
+    def _open(self, kind, name, place, serial, thing=None):
         self.serials.append(serial)
         if self.call >= MAX_CALLS:
             self.open.append(-1)  # nothing will stand in it
             return
         ledger = self.ledger
-        number = ledger.scoped.length + len(self.scoped) // 4
-        self.scoped += (ledger.texts.of(kind), ledger.texts.of(bounded(name, MAX_NAME)), self.open[-1] if self.open else -1, ledger.place(*(place or (None, None))))
+        number = ledger.scoped.length + len(self.scoped) // table.SCOPE_COLUMNS
+        around, name = self.open[-1] if self.open else -1, ledger.texts.of(bounded(name, MAX_NAME))
+        self.scoped += (ledger.texts.of(kind), name, around, ledger.place(*(place or (None, None))), ledger.thing(thing))
         self.open.append(number)
 
     def _exit(self, event):
@@ -333,6 +335,7 @@ class Reading:
     def _leaf(self, event):
         _, leaf, grad, held, now, total = event
         value = self._value(leaf)  # it stays with a value that an update in place will have replaced
+        self.ledger.filled[id(total)] = weakref.ref(total), value
         self.grads.append(self._slot(grad))
         came = self.flowed + len(self.grads)
         self.grads += (-1 if held is None else self._slot(held), self._slot(grad if held is None else now))

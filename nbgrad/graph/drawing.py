@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import pathlib
 import sys
@@ -23,6 +24,7 @@ from .html import answer_key, to_html
 from .layout import ENGINES
 from .offline import LONG, scenes
 from .local_jacobian import local_jacobian, unchanged
+from .parameters import learning
 from .picture import DIRECTIONS, Picture, picture
 from .cut import Fold
 from .records import Call, Graph, Value
@@ -102,8 +104,10 @@ class Drawing:
 
     @functools.cached_property
     def whole(self) -> dict[str, int]:
-        """How many tensors and operators the whole record has, however few of them are shown."""
-        return {"tensors": len(self.graph.values), "operators": len(self.graph.calls)}
+        """How many tensors and operators the whole record has, however few of them are shown; how many parameters, and numbers in them."""
+        learned = learning(self.graph)
+        numbers = sum(math.prod(v.shape) for v in learned)
+        return {"tensors": len(self.graph.values), "operators": len(self.graph.calls), "parameters": len(learned), "numbers": numbers}
 
     @property
     def shown(self) -> Graph:

@@ -14,7 +14,7 @@ from .source import Sources, names_of, ours
 from .summaries import Summaries
 from .summary import summarize
 from .table import (
-    DATA, FLAGS, GRAD, GRAD_KEPT, INPUTS, IS_LEAF, IS_PARAMETER, MADE_AT, OUTPUTS, PLACE, REQUIRES_GRAD, SCOPE, WHAT, Table,
+    DATA, FLAGS, GRAD, GRAD_KEPT, HOW, IN_PLACE, INPUTS, IS_LEAF, IS_PARAMETER, MADE_AT, OUTPUTS, PLACE, REQUIRES_GRAD, SCOPE, THING, WHAT, Table,
 )  # fmt: skip
 
 FULL_STATISTICS = 1 << 22  # elements; above, an unnamed value is only searched for NaN when it is still there
@@ -30,15 +30,18 @@ def finish(ledger, mark, namespace, source, cell, passes_elsewhere=0) -> Graph:
     producer = np.full(len(state), -1, np.int32)
     producer[outputs] = np.repeat(np.arange(len(called), dtype=np.int32), np.diff(called[:, OUTPUTS], prepend=0))
     texts = ledger.texts.copy()
-    names = _names(ledger, namespace, sources, texts, producer)
+    names, paths = _names(ledger, namespace, sources, texts, producer)
+    scoped = ledger.scoped.rows.copy()
+    scoped[:, THING] = np.array([*paths, -1], np.int32)[scoped[:, THING]]
     _look(ledger, state, names, late)
     learns = (state[:, FLAGS] & (REQUIRES_GRAD | IS_LEAF)) == (REQUIRES_GRAD | IS_LEAF)
     by_us = np.array([ours(where) for where in ledger.places] + [False])[ledger.fixed.rows[:, MADE_AT]]
-    state[:, FLAGS] |= (learns & ~((producer >= 0) & by_us)).astype(np.int32) * IS_PARAMETER
+    changed = np.append(called[:, HOW] & IN_PLACE != 0, False)[producer]  # which makes a parameter no other thing
+    state[:, FLAGS] |= (learns & ~((producer >= 0) & by_us & ~changed)).astype(np.int32) * IS_PARAMETER
     roots = ledger.roots.rows[:, 0]
-    roots = np.fromiter(dict.fromkeys(roots.tolist()), np.int32) if len(roots) else _last_made(state, inputs, outputs)
+    roots = np.fromiter(dict.fromkeys(roots.tolist()), np.int32) if len(roots) else _last_made(ledger, state, inputs, outputs)
     table = Table(
-        ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], ledger.scoped.rows, roots,
+        ledger.fixed.rows, state, names, producer, called, inputs, outputs, ledger.stepped.rows, ledger.grads.rows[:, 0], scoped, roots,
         ledger.summaries, late, [(tuple(shape), dtype.name) for shape, dtype in ledger.forms.things], texts.things, ledger.whats.things,
         ledger.params.things, ledger.edges.things, ledger.saves.things, [sources.place(where) for where in ledger.places], ledger.errors,
         None if ledger.program is None else ledger.program.snapshot(ledger),
@@ -67,21 +70,35 @@ def _notes(ledger, mark, passes_elsewhere):
 
 
 def _names(ledger, namespace, sources, texts, producer):
-    """The number of each value's name: that of the variable that holds its tensor, else of the one it was assigned to."""
+    """The number of each value's name: that of the variable that holds its tensor, else of the one it was assigned to. And those of the modules."""
     assigned = np.array([texts.of(sources.assigned_to(where)) for where in ledger.places] + [-1], np.int32)
     names = assigned[ledger.fixed.rows[:, MADE_AT]]
     first = _first_outputs(ledger)
     bears = producer < 0
     bears[first[_outermost(ledger, first) & (first >= 0)]] = True
     names[~bears] = -1
+    names[_material(ledger, producer)] = -1
+    paths = [-1] * len(ledger.things)
     if namespace:
-        alive = {id(t): t for t in (r() for r in ledger.living.values()) if t is not None}
-        found = names_of(alive, namespace)
+        things = [r() for r in ledger.things]
+        alive = {id(t): t for t in (*things, *(r() for r in ledger.living.values())) if t is not None}
+        found = names_of(alive, namespace, sources.loop_variables(ledger.places))
         for value, reference in ledger.living.items() if found else ():  # also of what it held before a change in place
             name = found.get(id(reference()))
             if name is not None:
                 names[value] = texts.of(name)
-    return names
+        paths = [texts.of(found[id(t)]) if id(t) in found else -1 for t in things]
+    for value, leaf in ledger.gradients.items():
+        if value < len(names) and names[value] < 0 <= names[leaf]:
+            names[value] = texts.of(texts.things[names[leaf]] + ".grad")
+    return names, paths
+
+
+def _material(ledger, producer):
+    """The values of which constructors of ours make parameters: the user's line assigns the module, not them."""
+    called, inputs = ledger.called.rows, ledger.inputs.rows[:, 0]
+    taken = inputs[np.repeat(_in_constructors(ledger, called), np.diff(called[:, INPUTS], prepend=0))]
+    return taken[producer[taken] < 0]
 
 
 def _first_outputs(ledger):
@@ -140,10 +157,21 @@ def _summary_of_large(array, named):
     return Summary(size=array.size, nan=nan, inf=array.size - int(np.count_nonzero(finite)) - nan)
 
 
-def _last_made(state, inputs, outputs):
-    """Without a backward call the ends of the graph are its roots: results that require a gradient and that no operator took."""
+def _last_made(ledger, state, inputs, outputs):
+    """Without a backward call the ends of the graph are its roots: results that require a gradient and that no operator took.
+
+    What our constructors leave is none; and where an operator raised before there was such a result, there is no root.
+    """
+    called = ledger.called.rows
+    by_us = np.repeat(_in_constructors(ledger, called), np.diff(called[:, OUTPUTS], prepend=0))
     taken = np.zeros(len(state), bool)
     taken[inputs] = True
-    ends = outputs[~taken[outputs]]
+    ends = outputs[~taken[outputs] & ~by_us]
     with_grad = ends[state[ends, FLAGS] & REQUIRES_GRAD != 0]
-    return (with_grad if len(with_grad) else ends)[-1:]
+    return with_grad[-1:] if len(with_grad) or ledger.errors else ends[-1:]
+
+
+def _in_constructors(ledger, called):
+    """(n,) which calls take the elements of what becomes a parameter, in a constructor of ours."""
+    by_us = np.array([ours(where) for where in ledger.places] + [False])[called[:, PLACE]]
+    return by_us & np.array([op == "detach" for op, *_ in ledger.whats.things] + [False])[called[:, WHAT]]

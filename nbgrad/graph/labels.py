@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from . import _text, palette
 from .layout import Layout
-from .picture import LABEL, Edge, Picture
+from .picture import LABEL, SMALL, Edge, Picture
 
 TWIN = 6.0  # how far beside a forward edge its gradient runs
 HALF = 5.5  # half the height of a label
 CELL = 80.0
+SIGN = 9.0  # half of what opens or closes a group, at its right border
 ELSEWHERE = (0.5, 0.36, 0.64, 0.24, 0.76)
 
 
@@ -35,7 +36,12 @@ class Labels:
         self.cells = {}
         for n in picture.nodes:
             x, y = layout.nodes[n.id]
-            self.take((x - n.width / 2, y - n.height / 2, x + n.width / 2, y + n.height / 2))
+            self.take((x - n.width / 2, y - n.height / 2, x + n.width / 2 + (SIGN if n.kind == "group" else 0), y + n.height / 2))
+        for c in picture.clusters:
+            if c.id in layout.clusters:
+                x, y, wide, _ = layout.clusters[c.id]
+                self.take((x + 6, y + 4, x + 14 + _text.text_width(c.heading, SMALL), y + 20))
+                self.take((x + wide - SIGN, y - SIGN, x + wide + SIGN, y + SIGN))  # where it is closed
 
     def place(self, edge: Edge, trace) -> list[Label]:
         """Find places for the labels of one edge."""

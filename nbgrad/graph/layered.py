@@ -18,6 +18,7 @@ from .ranks import Item, align, assign_ranks, order_ranks
 GAP_R = {"LR": 15.0, "TB": 13.0}  # on each side of the half rank in which labels stand
 PAD, HEADING = 14.0, 22.0  # of a cluster
 ARROW = 9.0
+BESIDE = 60.0  # how much thicker than a node its rank may be before edges go straight to the rank's end
 SIDE = {"LR": SIDE_GAP, "TB": SIDE_GAP + 14}
 
 
@@ -43,7 +44,7 @@ class _Layered:
         self.picture, self.flow = picture, picture.direction
         self.node = {n.id: n for n in picture.nodes}
         self.parent = {c.id: c.parent for c in picture.clusters}
-        self.label = {c.id: c.label for c in picture.clusters}
+        self.label = {c.id: c.heading for c in picture.clusters}
         self.levels = {}
         self.beside = {}
         for n in picture.nodes:
@@ -119,7 +120,7 @@ class _Layered:
 
     def cluster_item(self, id):
         level = self.levels[id]
-        room = _text.text_width(self.label[id], 10.5) + 2 * PAD
+        room = _text.text_width(self.label[id], 10.5, bold=True) + 2 * PAD
         if self.flow == "LR":
             level.lo += HEADING
             level.thick = max(level.thick, room)
@@ -198,7 +199,10 @@ class _Layered:
                 chain = level.chains[a, b, e.source if a[0] == "cluster" or b[0] == "cluster" else ""]
                 for item in chain:
                     u, r = u0 + item.u, r0 + item.r
-                    if item.kind == "bend" and item.rank % 2 == 0:
+                    if item.kind == "node" and item.through > item.thick + BESIDE:  # past what is thicker in its rank, and might be crossed
+                        leaving = (item is chain[0]) == (chain[0].rank < chain[-1].rank)
+                        points.append((u, r + (item.through / 2 if leaving else -item.through / 2)))
+                    elif item.kind == "bend" and item.rank % 2 == 0:
                         half = item.through / 2 if chain[0].rank < chain[-1].rank else -item.through / 2
                         points += [(u, r - half), (u, r + half)]
                     elif item.kind in ("in", "out"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from .._engine.node import LAST
 from .grown import Grown, Numbers
 from .program import Program
 from .summaries import Summaries
+from .table import SCOPE_COLUMNS
 
 
 class Mark(NamedTuple):
@@ -40,13 +42,16 @@ class Ledger:
         self.fixed, self.state = Grown(2), Grown(4)
         self.called, self.inputs, self.outputs = Grown(8), Grown(1), Grown(1)
         self.stepped, self.grads = Grown(7), Grown(1)
-        self.scoped = Grown(4)
+        self.scoped = Grown(SCOPE_COLUMNS)
         self.roots = Grown(1)
         self.nodes = Grown(2, np.int64)  # sequence numbers of nodes, and the calls that left them
         self.summaries = Summaries()
         self.forms, self.texts, self.whats, self.params, self.edges = Numbers(), Numbers(), Numbers(), Numbers(), Numbers()
         self.saves = Numbers()
         self.places, self._place_numbers = [], {}
+        self.things, self._thing_numbers = [], {}  # weak references to the modules that were called
+        self.filled = {}  # id(tensor) -> (weak reference, leaf), of what backward has put into a `.grad`
+        self.gradients = {}  # value -> the leaf whose `.grad` it is, of those that operators have taken
         self.errors = {}
         self.first_node = LAST  # no node is older whose operator was to be heard
         self.known = {}  # id(tensor) -> its newest value
@@ -86,6 +91,22 @@ class Ledger:
             number = len(self.places)
             self.places.append((code, offset))  # which keeps the code, so that no other can have its id
             self._place_numbers[id(code), offset] = number
+        return number
+
+    def note_gradient(self, value: int, tensor) -> None:
+        """Remember whose `.grad` a value is, if it is one: it may be gone when names are looked for."""
+        reference, leaf = self.filled.get(id(tensor), (None, None))
+        if reference is not None and reference() is tensor:
+            self.gradients[value] = leaf
+
+    def thing(self, thing) -> int:
+        """The number of a module; -1 for None."""
+        if thing is None:
+            return -1
+        number = self._thing_numbers.get(id(thing))
+        if number is None or self.things[number]() is not thing:
+            number = self._thing_numbers[id(thing)] = len(self.things)
+            self.things.append(weakref.ref(thing))
         return number
 
     def calls_by_node(self):
@@ -132,3 +153,4 @@ class Ledger:
         self.living = living = {i: r for i, r in self.living.items() if r() is not None}
         self.known = {key: i for key, i in self.known.items() if i in living}
         self._swept = len(living)
+        self.filled = {key: pair for key, pair in self.filled.items() if pair[0]() is not None}

@@ -51,12 +51,17 @@ def scenes(drawing, room: int) -> tuple[dict[str, dict], bool]:
 
 
 def _actions(look):
-    """What a reader may do next."""
+    """What a reader may do next: first with the loops that lie in no other, then with groups, then with all else."""
     groups = [dict(c.params) for c in look.graph.calls if is_group(c)]
-    out = [{"open": [g["first"], g["last"]]} for g in groups]
-    for fold in look.folds.values():
-        if fold.times:
-            count = min(fold.times, MAX_ITERATIONS)
-            which = sorted({round(i * (fold.times - 1) / max(count - 1, 1)) for i in range(count)})
-            out += [{"iteration": [*fold.ends, k]} for k in which]
-    return out + [{"close": list(fold.ends)} for fold in look.folds.values()]
+    loops = {id: fold for id, fold in look.folds.items() if fold.times}
+    inner = {id for id, a in loops.items() if any(b is not a and b.first <= a.first and a.last <= b.last for b in loops.values())}
+    out = [action for id in loops if id not in inner for action in _of_loop(loops[id])]
+    out += [{"open": [g["first"], g["last"]]} for g in groups]
+    out += [action for id in loops if id in inner for action in _of_loop(loops[id])]
+    return out + [{"close": list(fold.ends)} for fold in look.folds.values() if not fold.times]
+
+
+def _of_loop(fold):
+    count = min(fold.times, MAX_ITERATIONS)
+    which = sorted({round(i * (fold.times - 1) / max(count - 1, 1)) for i in range(count)})
+    return [{"close": list(fold.ends)}, *({"iteration": [*fold.ends, k]} for k in which)]

@@ -38,13 +38,14 @@ class Outline:
     """Items and loops of a graph at one level, "story" (composite operators are one item) or "ops"."""
 
     def __init__(self, graph: Graph, level: str, start_at_leaves: bool):
-        self.graph, self.columns = graph, columns_of(graph)
+        self.graph, self.columns, self.level = graph, columns_of(graph), level
         self.composite = _composites(graph, self.columns) if level == "story" else np.full(len(graph.calls), -1)
         inside = (self.composite[1:] >= 0) & (self.composite[1:] == self.composite[:-1])
         starts = np.flatnonzero(np.concatenate(([True], ~inside))) if len(graph.calls) else np.zeros(0, int)
         ends = np.append(starts[1:], len(graph.calls)) - 1
-        if start_at_leaves:
-            gone = np.concatenate(([0], np.cumsum(_leaf_making(graph, self.columns))))
+        if start_at_leaves or level == "story":
+            making = _leaf_making(graph, self.columns, by_user=start_at_leaves)
+            gone = np.concatenate(([0], np.cumsum(making)))
             kept = gone[ends + 1] - gone[starts] < ends + 1 - starts
             starts, ends = starts[kept], ends[kept]
         self.starts, self.ends = starts, ends  # the first and the last call of each item
@@ -68,6 +69,79 @@ class Outline:
     def items_between(self, first: int, last: int) -> tuple[int, int]:
         """The numbers of the first item and of the one after the last that lie between two calls."""
         return int(np.searchsorted(self.starts, first)), int(np.searchsorted(self.ends, last, "right"))
+
+    def learns_nothing(self, loop: Loop) -> bool:
+        """Whether no gradient goes through a loop, though one goes through other calls: updates of parameters, an evaluation."""
+        first, last = self.calls_of(loop, 0)
+        return bool(self._tracked[-1]) and self._tracked[last + 1] == self._tracked[first]
+
+    def changes_a_parameter(self, item: int) -> bool:
+        """Whether an item changes a leaf in place, as the step of an optimizer does."""
+        return self._learned[self.ends[item] + 1] > self._learned[self.starts[item]] and self.graph.calls[int(self.ends[item])].in_place
+
+    def updates(self, items: list[int | Loop]) -> dict[int, int]:
+        """Where in a list items update two parameters or more, with what that needs: position of the first -> position after the last."""
+        out, begin = {}, 0
+        plain = np.array([-1 if isinstance(i, Loop) else i for i in items], np.int64)
+        low, high = self.starts[plain], self.ends[plain] + 1
+        silent = (plain >= 0) & (self._tracked[high] == self._tracked[low]) & bool(self._tracked[-1])
+        several = np.flatnonzero(silent & (self._learned[high] > self._learned[low]))
+        while len(several) > 1:
+            begin = end = int(several[0])
+            while begin and silent[begin - 1]:
+                begin -= 1
+            while end < len(items) and silent[end]:
+                end += 1
+            out |= self._stretches(items, begin, end)
+            several = several[several >= end]
+        return out
+
+    def _stretches(self, items, begin, end):
+        """Of a run that no gradient goes through, the stretches that change things in place or make what is needed there."""
+        needed, out, last = set(), {}, end
+        for at in range(end - 1, begin - 2, -1):
+            calls = self.graph.calls[int(self.starts[items[at]]) : int(self.ends[items[at]]) + 1] if at >= begin else ()
+            if any(c.in_place or not needed.isdisjoint(c.outputs) for c in calls):
+                needed.update(id for c in calls for id in c.inputs)
+                continue
+            if sum(map(self.changes_a_parameter, items[at + 1 : last])) > 1:
+                out[at + 1] = last
+            last = at
+        return out
+
+    def trains(self, loop: Loop) -> bool:
+        """Whether each iteration has a backward pass of its own and nothing that has a gradient goes on to the next: a picture needs one of them."""
+        (first, last), (then, end) = self.calls_of(loop, 0), self.calls_of(loop, 1)
+        if self._rooted[last + 1] == self._rooted[first] or self._rooted[end + 1] == self._rooted[then]:
+            return False
+        columns = self.columns
+        taken = columns.inputs[slice(*np.searchsorted(columns.input_calls, [then, end + 1]))]
+        made = columns.producer[taken]
+        return not (columns.requires_grad[taken] & ~columns.learned[taken] & (made >= first) & (made <= last)).any()
+
+    def calls_of(self, loop: Loop, iteration: int) -> tuple[int, int]:
+        """The first and the last call of an iteration."""
+        return int(self.starts[loop.first(iteration)]), int(self.ends[loop.last(iteration)])
+
+    @functools.cached_property
+    def _tracked(self):
+        """(n + 1,) how many results that have a gradient the calls before each one made."""
+        columns = self.columns
+        tracked = columns.requires_grad[columns.outputs] & ~columns.learned[columns.outputs]
+        return np.concatenate(([0], np.cumsum(np.bincount(columns.output_calls[tracked], minlength=len(columns.op)))))
+
+    @functools.cached_property
+    def _learned(self):
+        """(n + 1,) how many leaves that require a gradient the calls before each one made."""
+        columns = self.columns
+        made = columns.output_calls[columns.learned[columns.outputs]]
+        return np.concatenate(([0], np.cumsum(np.bincount(made, minlength=len(columns.op)))))
+
+    @functools.cached_property
+    def _rooted(self):
+        """(n + 1,) how many roots of backward passes the calls before each one made."""
+        made = self.columns.producer[[self.columns.values[id] for id in self.graph.roots]] if self.graph.roots else np.zeros(0, int)
+        return np.concatenate(([0], np.cumsum(np.bincount(made[made >= 0], minlength=len(self.columns.op)))))
 
     # ---- loops
 
@@ -142,28 +216,51 @@ def _composites(graph, columns: Columns):
     return np.array([*of_scope, -1])[columns.scope]
 
 
-def _leaf_making(graph, columns: Columns):
-    """Which calls only make leaves that require grad, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them."""
+def _leaf_making(graph, columns: Columns, by_user: bool):
+    """Which calls only make leaves that require grad, as in `(torch.randn(3) * 0.1).requires_grad_()`: gradients end at them.
+
+    Without `by_user` only those that begin in a constructor of ours, such as that of `nn.Linear`: there is no line of the user's for them.
+    """
     gone = np.zeros(len(graph.calls), bool)
+    if not len(gone):
+        return gone
     order = np.argsort(columns.inputs, kind="stable")
     taken = columns.inputs[order]
     roots = {columns.values[id] for id in graph.roots}
 
+    def takers(value):
+        return columns.input_calls[order[np.searchsorted(taken, value) : np.searchsorted(taken, value, "right")]]
+
     def leads_only_to_leaves(value):
         if columns.learned[value]:
-            return True
-        consumers = columns.input_calls[order[np.searchsorted(taken, value) : np.searchsorted(taken, value, "right")]]
+            return by_user
+        consumers = takers(value)
         return len(consumers) and not columns.named[value] and not columns.requires_grad[value] and gone[consumers].all()
 
-    todo = sorted(set(columns.producer[columns.learned].tolist()) - {-1})
+    def fills(call, made):
+        """Whether a call writes the first numbers of a leaf: what stood there before has no other use."""
+        before = columns.values[call.inputs[0]]
+        return len(call.inputs) == 1 and columns.learned[[before, *made]].all() and len(takers(before)) == 1
+
+    def leads_nowhere(call, made):
+        return call.op == "detach" and call.place is None and not any(columns.named[v] or columns.requires_grad[v] or len(takers(v)) for v in made)
+
+    unused = np.ones(len(columns.producer), bool)
+    unused[columns.inputs] = False
+    ours = (columns.place < 0)[columns.producer] & (columns.producer >= 0)
+    seeds = columns.producer[columns.learned & (ours | by_user) | ours & unused]
+    todo = sorted(set(seeds.tolist()) - {-1})
     while todo:
         number = todo.pop()
         call = graph.calls[number]
         made = [columns.values[id] for id in call.outputs]
-        if gone[number] or call.in_place or call.error or any(v in roots or graph.values[v].cut for v in made):
+        if gone[number] or not made or call.error or any(graph.values[v].cut for v in made):
             continue
-        if made and all(map(leads_only_to_leaves, made)):
+        if call.in_place and call.place is None and call.inputs and fills(call, made):
             gone[number] = True
+        elif not call.in_place and not any(v in roots for v in made) and (leads_nowhere(call, made) or all(map(leads_only_to_leaves, made))):
+            gone[number] = True
+        if gone[number]:
             todo += [p for p in (int(columns.producer[columns.values[id]]) for id in call.inputs) if p >= 0]
             todo.sort()
     return gone

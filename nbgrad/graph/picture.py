@@ -10,6 +10,8 @@ in large graphs, are rows of the operator's card.
 
 from __future__ import annotations
 
+import collections
+import functools
 import math
 from dataclasses import dataclass
 
@@ -27,6 +29,8 @@ DIRECTIONS = ("auto", "LR", "TB")
 LEFT_TO_RIGHT_UP_TO = 12  # calls
 LEFT_TO_RIGHT_WIDTH = 1150.0  # what a notebook shows without shrinking it much
 BADGE = 50.0
+MOST_NAME = 24  # characters of a name; the whole stands in the title
+MOST_MESSAGE = 3, 44  # lines of an error's message, characters in each
 MOST_ALIKE = 3  # values that go the same way, from or to a group; more of them are one edge
 MOST_LEAVES = 6  # of a group; more of them are counted in its box
 SIDE_GAP = 34.0  # between an operator and the leaf that sits beside it: room for a gradient's norm
@@ -82,6 +86,7 @@ class Edge:
     back: float | None = None  # the norm that came back
     shared: bool = False  # that norm is of the sum over all uses; what came back here alone was not seen
     beside: bool = False
+    hidden: bool = False  # not drawn: only so that what comes later stands later
 
     @property
     def label_width(self) -> float:
@@ -99,6 +104,11 @@ class Cluster:
     kind: str
     label: str
     parent: str | None
+    name: str = ""  # of a module, written before its class
+
+    @property
+    def heading(self) -> str:
+        return f"{self.name}  {self.label}" if self.name else self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,7 @@ class _Builder:
         self.rows = {}
         self.labelled = set()
         self.partial = _partial_norms(graph)
+        self.versions = collections.Counter(v.name for v in graph.values)
         self.paths = {None: ()}
         alike = _alike(graph)
         self.is_node = {v.id for v in graph.values if v.name is not None or graph.producer(v.id) is None or v.id in self.roots} - alike
@@ -154,8 +165,9 @@ class _Builder:
         for call in self.graph.calls:
             self.add_call(call)
         for value in self.graph.values:  # leaves that nothing uses are left out, unless they are all there is or a root
-            if value.id in self.roots and value.id not in self.nodes and value.id not in self.rows:
+            if (value.id in self.roots or not self.graph.calls) and value.id not in self.nodes and value.id not in self.rows:
                 self.add_value(value, None)
+        self.put_updates_last()
         clusters = self.clusters()
         kept = {c.id for c in clusters}
         nodes = tuple(_with_scope(n, next((s for s in reversed(self.path(n.scope)) if s in kept), None)) for n in self.nodes.values())
@@ -192,12 +204,24 @@ class _Builder:
                 flows = value.requires_grad and not value.is_leaf  # a parameter's gradient ends there, also after an update in place
                 self.edge(call.id, id, id, "", "", flows, _text.norm(value.grad) if flows else None, False, False)
 
+    def put_updates_last(self):
+        """Let a group that no edge leads to, such as an update of parameters that are rows, stand after the result whose gradient it uses."""
+        reached, before = {e.target for e in self.edges}, None
+        for call in self.graph.calls:
+            if is_group(call) and before is not None and call.id not in reached:
+                self.edges.append(Edge(f"e{len(self.edges)}", before, call.id, "", hidden=True))
+            if any(id in self.graph.roots for id in call.outputs):
+                before = call.id
+
     def inputs_of(self, call):
         """The inputs to draw, and how many leaves of a group are only counted: `{"parameters": 41}`."""
         inputs = tuple(dict.fromkeys(call.inputs))
         counted = {k: int(n) for k, n in call.params if k in ("parameters", "inputs")} if is_group(call) else {}
         if is_group(call):
             leaves = [id for id in inputs if self.graph.producer(id) is None and id not in self.roots]
+            grads = {id for id in leaves if (self.values[id].name or "").endswith(".grad")}
+            counted |= {"gradients": len(grads)} if grads else {}
+            leaves, inputs = [id for id in leaves if id not in grads], tuple(id for id in inputs if id not in grads)
             for kind, learned, most in (("parameters", True, MOST_ROWS), ("inputs", False, MOST_LEAVES)):
                 some = {id for id in leaves if self.values[id].requires_grad == learned}
                 if len(some) > most:
@@ -250,7 +274,7 @@ class _Builder:
         learned = [id for id in inputs if self.graph.producer(id) is None and self.values[id].requires_grad and id not in self.roots]
         few = len(learned) < 2 or _text.op_label(call) in _text.GLYPHS.values()
         rows = self.big or is_group(call) or not few and not any(id in self.nodes for id in learned)
-        if len(learned) > MOST_ROWS or not rows:
+        if len(learned) > MOST_ROWS or not rows or call.error and not is_group(call):  # whose shapes a reader compares
             return []
         for id in learned:
             self.rows.setdefault(id, call.id)
@@ -260,7 +284,7 @@ class _Builder:
         value = self.values[id]
         first = self.rows[id] == call.id and id not in self.nodes
         grad = "∂ –" if value.grad is None else f"∂ {_text.trouble(value.grad) or _text.number(_text.norm(value.grad))}"
-        return Row(id if first else f"{id}@{call.id}", id, _text.shorten(value.name or "", 24), _text.shape(value), grad,
+        return Row(id if first else f"{id}@{call.id}", id, _text.shorten_path(self.inside(value.name or "", call.scope), MOST_NAME), _text.shape(value), grad,
                    _text.norm(value.grad), describe.about_value(self.graph, value))
 
     def path(self, scope):
@@ -273,21 +297,42 @@ class _Builder:
             known = self.paths[scope] = tuple(reversed(out))
         return known
 
-    def clusters(self):
-        """Scopes that hold at least two operators and not all of the picture."""
+    @functools.cached_property
+    def kept_scopes(self):
+        """Scopes that hold at least two operators."""
         holds = {}
         for call in self.graph.calls:
             for scope in self.path(call.scope):
                 holds[scope] = holds.get(scope, 0) + 1
-        kept = {s.id for s in self.graph.scopes if holds.get(s.id, 0) >= 2}
-        out = []
+        return {id for id, count in holds.items() if count >= 2}
+
+    def inside(self, name, scope):
+        """A name as it reads inside a cluster: within `model`, `model.fc1.weight` is `fc1.weight`."""
+        for id in reversed(self.path(scope)):
+            path = self.graph.scope(id).path
+            if id in self.kept_scopes and path and name.startswith(path + "."):
+                return name[len(path) + 1 :]
+        return name
+
+    def module_of(self, call):
+        """What the user calls the module that this operator is all of, or that this group stands for, and its class; "" where there is none."""
+        if is_group(call):
+            path = dict(call.params).get("module", "")
+            return (self.inside(path, call.scope), _text.op_label(call)) if path else ("", "")
+        scope = self.graph.scope(call.scope) if call.scope is not None else None
+        if scope is None or not scope.path or scope.id in self.kept_scopes:
+            return "", ""
+        return self.inside(scope.path, scope.parent), scope.name
+
+    def clusters(self):
+        kept, out = self.kept_scopes, []
         for scope in self.graph.scopes:
             if scope.id in kept:
                 parent = next((p for p in reversed(self.path(scope.id)[:-1]) if p in kept), None)
                 label = _text.shorten(scope.name, 60)
                 if scope.kind == "loop" and scope.place and "line" not in label and "×" in label:
                     label += f"   line {scope.place.line}"
-                out.append(Cluster(scope.id, scope.kind, label, parent))
+                out.append(Cluster(scope.id, scope.kind, label, parent, _text.shorten_path(self.inside(scope.path, scope.parent), 40)))
         return tuple(out)
 
     def shared_scope(self, value):
@@ -308,7 +353,8 @@ class _Builder:
 
     def add_value(self, value, scope):
         alias = self.graph.producer(value.id) is None and len(self.graph.consumers(value.id)) >= ALIAS_USES
-        kind, name = describe.kind(self.graph, value), _text.shorten(value.name or "", 40)
+        where = scope if alias else self.shared_scope(value)
+        kind, name = describe.kind(self.graph, value), _text.shorten_path(self.inside(value.name or "", where), MOST_NAME)
         head = [Span(name, "name")] if name else []
         single = value.data is not None and value.data.size == 1 and value.data.values
         if self.show_values and single and (value.shape == () or not name):
@@ -316,7 +362,7 @@ class _Builder:
             head += [Span(f" = {text}", "name")] if name else [Span(text, "name")]
         else:
             head.append(Span("  " * bool(name) + _text.shape(value), "muted"))
-        if value.version:
+        if value.version > 1 or value.version and self.versions[value.name] > 1:  # the first only filled it
             head.append(Span(f"  v{value.version}", "muted"))
         lines = [tuple(head)]
         if self.show_values and not (single and (value.shape == () or not name)):
@@ -335,10 +381,10 @@ class _Builder:
         self.nodes[value.id] = Node(
             value.id, kind, "box", round(width + 2 * (PAD_X + frame)), round(LINE * len(lines) + 2 * (PAD_Y + frame)), tuple(lines),
             describe.about_value(self.graph, value), _source(value), value=value.id, badge=bad, born=bool(bad) and not made,
-            scope=scope if alias else self.shared_scope(value))
+            scope=where)
 
     def tab(self, value, id, scope):
-        head = (Span(_text.shorten(value.name or _text.shape(value), 24), "name"),)
+        head = (Span(_text.shorten_path(self.inside(value.name or "", scope) or _text.shape(value), MOST_NAME), "name"),)
         lines = (head, (Span(grad_text(value), "grad"),)) if value.requires_grad else (head,)
         room = _text.text_width("∂ ‖g‖ 0.00e−0", SMALL) if value.requires_grad else 0
         width = max(_width(head), room)
@@ -348,13 +394,17 @@ class _Builder:
 
     def call_node(self, call, rows, counted):
         label, group, cut = _text.op_label(call), is_group(call), self.cut_of(call)
-        kind = "group" if group else "cut" if cut else "op"
-        shape = "card" if rows else "circle" if label in _text.GLYPHS.values() else "pill"
-        lines = [(Span(label, "label"),)]
+        kind = "failed" if call.error and not group else "group" if group else "cut" if cut else "op"
+        shape = "card" if rows else "circle" if label in _text.GLYPHS.values() and kind != "failed" else "pill"
+        module, kind_of_module = self.module_of(call) if rows or group else ("", "")
+        lines = [(Span(_text.shorten(module, 36), "label"), Span("  " + _text.shorten(kind_of_module, 24), "muted")) if module else (Span(label, "label"),)]
         count = dict(call.params).get("calls") if group else None
         if count:
-            lines.append((Span(f"{int(count):,} operators", "muted"),))
+            lines.append((Span(_text.plural(int(count), "operator"), "muted"),))
             lines += [(Span(_text.plural(n, kind[:-1]), "muted"),) for kind, n in counted.items()]
+        elif kind == "failed":
+            lines = [(Span(f"{label} failed", "label"), *([Span(f"  line {call.place.line}", "muted")] if call.place else []))]
+            lines += [(Span(text, "bad"),) for text in _text.wrapped(call.error, *MOST_MESSAGE)]
         elif call.place and rows:
             lines[0] += (Span(f"   line {call.place.line}", "muted"),)
         texts = ["".join(span.text for span in line) for line in lines]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import linecache
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, overload
 
+from .._engine.errors import is_cell
 from .._engine.tensor import Tensor
 from .capture import Recorder
 from .drawing import Drawing
@@ -101,7 +103,8 @@ def capture(function=None, /, **options):
 
 def _fill(drawing, recorder, namespace, code):
     """Let a drawing show what a recorder has heard."""
-    drawing.graph = recorder.graph(namespace, cell=code.co_filename)
+    source = "".join(linecache.getlines(code.co_filename)) if is_cell(code.co_filename) else ""
+    drawing.graph = recorder.graph(namespace, source, code.co_filename)
     drawing.tensors = recorder.tensors()
     drawing.recorder = recorder
 

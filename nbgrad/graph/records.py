@@ -122,6 +122,7 @@ class Scope:
     name: str
     parent: str | None = None
     place: Place | None = None
+    path: str = ""  # what the user calls a module, whose class is its name: "model.fc1"
 
 
 class Rows(Sequence):

@@ -84,7 +84,7 @@ def _folded(graph, level, fold, max_nodes):
         outline = outline_of(graph, level, start_at_leaves=True)
     cut = Cut(outline)
     if not fold or len(outline.starts) <= max_nodes:
-        cut.add(list(range(len(outline.starts))), "all")
+        cut.add(list(range(len(outline.starts))), "all", close=False)
         if not fold:
             return _Folded(cut, False)
         if _fits(assemble(cut), max_nodes):
@@ -167,16 +167,19 @@ def _folds(cut):
     """What each cluster encloses."""
     bounds, calls = {}, cut.outline.graph.calls
     for unit in cut.units:
-        scope = unit.scope
+        scope, first, last = unit.scope, unit.first, unit.last
         while scope is not None:
-            low, high = bounds.get(scope, (unit.first, unit.last))
-            bounds[scope] = min(low, unit.first), max(high, unit.last)
+            known = cut.folds.get(scope)
+            if known is not None and known.alone and known.first <= first and last <= known.last:
+                first, last = known.first, known.last  # with the iterations that are not drawn
+            low, high = bounds.get(scope, (first, last))
+            bounds[scope] = min(low, first), max(high, last)
             scope = cut.scopes[scope].parent
     out = {}
     for id, (first, last) in bounds.items():
         known, ends = cut.folds.get(id), (calls[first].id, calls[last].id)
         same = known is not None and (known.first, known.last) == (first, last)
-        out[id] = Fold(first, last, known.times if same else 0, known.shown if same else (), ends)
+        out[id] = Fold(first, last, known.times if same else 0, known.shown if same else (), ends, same and known.alone)
     return out
 
 
@@ -219,7 +222,7 @@ def _open(cut, first, last):
         around = (*around, (depth, id))
     inner = Cut.like(cut)
     inner.units.clear()
-    inner.add(items, "all" if end - begin <= MAX_OPENED // 2 else "ends", around)
+    inner.add(items, "all" if end - begin <= MAX_OPENED // 2 else "ends", around, close=False)
     if one_loop and unit.group.op.endswith(" more"):
         id = f"for{first}-{last}"
         inner.scopes[id] = dataclasses.replace(inner.scopes[id], name=unit.group.op)
@@ -257,7 +260,7 @@ def _close(cut, first, last):
         scope = cut.scopes[id]
         outer = folds.get(scope.parent)
         if (fold.first, fold.last) == (first, last) and (outer is None or (outer.first, outer.last) != (first, last)):
-            cut.units[inside[0] : inside[-1] + 1] = [group_of(cut.outline, first, last, scope.name, scope.parent, fold.times or None, scope.place)]
+            cut.units[inside[0] : inside[-1] + 1] = [group_of(cut.outline, first, last, scope.name, scope.parent, fold.times or None, scope.place, scope.path)]
             return
 
 
@@ -292,12 +295,17 @@ def _reveal(cut, id):
                 return
             call = int(users[0])
     for _ in range(20):
-        unit = next((u for u in cut.units if u.first <= call <= u.last), None)
-        if unit is None or unit.group is None:
+        unit, folds = next((u for u in cut.units if u.first <= call <= u.last), None), _folds(cut)
+        if unit is None:  # in an iteration that is not drawn
+            fold = min((f for f in folds.values() if f.alone and f.first <= call <= f.last), key=lambda f: f.last - f.first, default=None)
+        elif unit.group is None:
             return
-        fold = _folds(cut).get(unit.scope)  # with no times where another group has taken a part of the loop
+        else:
+            fold = folds.get(unit.scope)  # with no times where another group has taken a part of the loop
         before = list(cut.units)
-        if fold is not None and fold.times and (unit.first, unit.last) != (fold.first, fold.last):
+        if unit is None and fold is None:
+            return
+        if fold is not None and fold.times and (unit is None or (unit.first, unit.last) != (fold.first, fold.last)):
             [item] = restricted(cut.outline, cut.outline.loops, fold.first, fold.last)
             starts = [int(cut.outline.starts[item.first(i)]) for i in range(len(item.iterations))]
             _show_iteration(cut, fold.first, fold.last, max(i for i, start in enumerate(starts) if start <= call))

@@ -80,6 +80,11 @@ class Sources:
         name = table.get(self._span(code, offset))
         return None if name is None else bounded(name, MAX_NAME)
 
+    def loop_variables(self, places) -> set[str]:
+        """The variables of the `for` loops in the files of these places."""
+        files = {where[0].co_filename for where in places if where[0] is not None and not ours(where)}
+        return set().union(*(_loop_variables("".join(linecache.getlines(name))) for name in files))
+
     def _span(self, code, offset):
         """Line, end line, byte column, end byte column of an instruction."""
         known = self._positions.get(id(code))
@@ -117,17 +122,30 @@ def _assignments(text):
     return found
 
 
-def names_of(tensors, namespace) -> dict[int, str]:
+@functools.lru_cache(maxsize=64)
+def _loop_variables(text):
+    try:
+        loops = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.For)]
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    return frozenset(part.id for loop in loops for part in ast.walk(loop.target) if isinstance(part, ast.Name))
+
+
+def names_of(tensors, namespace, passing=frozenset()) -> dict[int, str]:
     """The user's names for tensors: `id(tensor)` -> variable, or a path such as `params[0]`, `model.fc.weight`.
 
-    `tensors` maps ids to the tensors wanted. A variable's own name wins over a path, a short path over a long one, and what was defined first
-    over an alias. Runs nothing of the user's: no property, `__eq__`, `__iter__` or `__repr__`, whatever the objects are.
+    `tensors` maps ids to the tensors or modules wanted. A variable's own name wins over a path, a short path over a long one, and what was defined
+    first over an alias; `passing` names variables of loops, which count last. Runs nothing of the user's: no property, `__eq__`, `__iter__` or `__repr__`, whatever the objects are.
     """
+    named = [(name, thing) for name, thing in list(namespace.items()) if type(name) is str and not name.startswith("_")]
+    late = _paths(tensors, [pair for pair in named if pair[0] in passing])
+    return late | _paths(tensors, [pair for pair in named if pair[0] not in passing])
+
+
+def _paths(tensors, named):
     names = {}
     pending = collections.deque()
-    for name, thing in list(namespace.items()):
-        if type(name) is not str or name.startswith("_"):
-            continue
+    for name, thing in named:
         if id(thing) in tensors:
             names.setdefault(id(thing), name)
         if not _is_plain(thing):

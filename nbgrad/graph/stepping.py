@@ -45,7 +45,8 @@ class Stepping:
         """How many steps there are, and of each pass `[first step, how many, name of what it starts from]`."""
         ends = [*self.starts[1:], len(self.graph.steps)]
         passes = [[a, b - a, self._root(a)] for a, b in zip(self.starts[:MAX_PASSES], ends)]
-        return {"steps": len(self.graph.steps), "window": WINDOW, "passes": passes, "more_passes": max(0, len(self.starts) - MAX_PASSES)}
+        last = [[a, b - a, self._root(a)] for a, b in zip(self.starts[-1:], ends[-1:])]
+        return {"steps": len(self.graph.steps), "window": WINDOW, "passes": passes, "more_passes": max(0, len(self.starts) - MAX_PASSES), "last": last}
 
     def window(self, number: int) -> dict | None:
         """The facts of steps `number * WINDOW` and following; None where there are none."""
@@ -364,7 +365,8 @@ def embedded(
     found = {key({}): steps.overview()}
     room = MAX_EMBEDDED_BYTES - len(json.dumps(found))
     kept = 0
-    for first in range(0, min(total, MAX_EMBEDDED), WINDOW):
+    windows = _windows(steps, drawn[0][1] if drawn else graph)
+    for first in windows:
         inside = range(first, min(first + WINDOW, total))
         wishes = {key({"window": first // WINDOW}): steps.window(first // WINDOW)}
         for start in {steps.first_of(n) for n in inside}:
@@ -377,8 +379,17 @@ def embedded(
         if room < 0:
             break
         found |= wishes
-        kept = inside.stop
-    return found, () if kept == total else (f"Of the {total:,} steps of backward only the first {kept:,} are in this file.",)
+        kept += len(inside)
+    which = "the first " if windows == sorted(windows) else ""
+    return found, () if kept == total else (f"Of the {total:,} steps of backward only {which}{kept:,} are in this file.",)
+
+
+def _windows(steps, shown):
+    """Where the windows begin that go into a file: first those of the passes that its first picture shows, then the others in order."""
+    passes = {s.backward for s in shown.steps if s.call is not None}
+    total, ends = len(steps.graph.steps), [*steps.starts[1:], len(steps.graph.steps)]
+    wanted = [n for k, (a, b) in enumerate(zip(steps.starts, ends)) if k in passes for n in range(a - a % WINDOW, b, WINDOW)]
+    return list(dict.fromkeys([*wanted, *range(0, total, WINDOW)]))[: MAX_EMBEDDED // WINDOW]
 
 
 def _subscript(name, params):

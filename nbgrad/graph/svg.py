@@ -69,7 +69,7 @@ class _Pen:
             if cluster.id in self.layout.clusters:
                 self.cluster(cluster, *self.layout.clusters[cluster.id])
         traced = []
-        for edge in self.picture.edges:
+        for edge in (e for e in self.picture.edges if not e.hidden):
             line = trace(self.layout.edges[edge.id]) if edge.label_rows else None
             self.edge(edge, line)
             if line:
@@ -82,7 +82,7 @@ class _Pen:
         for cluster in self.picture.clusters:  # above the edges, with a rim of the ground, so that a heading stays readable
             if cluster.id in self.layout.clusters:
                 x, y = self.layout.clusters[cluster.id][:2]
-                self.text(x + 10, y + 16, [(cluster.label, SMALL, "muted", False)], attributes=self.rim("group"))
+                self.heading(cluster, x + 10, y + 16)
         for node in self.picture.nodes:
             self.node(node)
         return self.out
@@ -110,6 +110,12 @@ class _Pen:
         self.out.append(f'<g class="nb-cluster nb-{_text.escape(cluster.kind)}" data-id="{_text.escape(cluster.id)}">'
                         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="9"{self.paint("group", "group-line")}/>')
         self.out.append("</g>")
+
+    def heading(self, cluster, x, y):
+        spans = [(cluster.name, SMALL, "ink", True)] if cluster.name else []
+        wide = _text.text_width(cluster.name, SMALL, bold=True) + _text.text_width("  " * bool(spans) + cluster.label, SMALL)
+        self.out.append(f'<rect x="{_n(x - 4)}" y="{_n(y - 12)}" width="{_n(wide * 0.92 + 8)}" height="16" rx="4"{self.paint("group")}/>')
+        self.text(x, y, [*spans, ("  " * bool(spans) + cluster.label, SMALL, "muted", False)], attributes=self.rim("group"))
 
     def edge(self, edge, trace):
         points = self.layout.edges[edge.id]
@@ -211,12 +217,15 @@ class _Pen:
         elif node.kind == "cut":
             self.rect(x, y, w, h, 9, "paper", "muted", 1.2, ' stroke-dasharray="3 2.5"')
             ink = "ink"
+        elif node.kind == "failed":
+            self.rect(x, y, w, h, 9, "paper", "bad", 2)
+            ink = "ink"
         else:
             self.rect(x, y, w, h, 9, "op", None)
             ink = "op-ink"
         first = y + (PILL - LINE) / 2 + 11.2 - (1 if len(node.lines) > 1 else 0)
         for n, line in enumerate(node.lines):
-            self.text(middle, first + n * LINE, [(s.text, OPERATOR if n == 0 else SMALL, ink if n == 0 else "muted", n == 0) for s in line], "middle")
+            self.text(middle, first + n * LINE, [(s.text, *((OPERATOR, ink, True) if s.role == "label" else (SMALL, s.role, False))) for s in line], "middle")
 
     def card(self, node, x, y):
         w, head = node.width, node.height - ROW * len(node.rows)

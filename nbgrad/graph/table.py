@@ -27,7 +27,7 @@ WHAT, PARAMS, EDGES, SCOPE, PLACE, HOW, INPUTS, OUTPUTS = range(8)  # of a call;
 GRAD_MODE, IN_PLACE, IS_VIEW = 1, 2, 4
 SAVES = 3  # the bits of HOW above these: one more than the number of what is kept for backward
 PASS, ORDER, NODE, VALUE, CALL, CAME, SENT = range(7)  # of a step; the last two tell where in `grads` its two lists end
-KIND, NAME, PARENT, OPENED_AT = range(4)  # of a scope
+KIND, NAME, PARENT, OPENED_AT, THING = range(SCOPE_COLUMNS := 5)  # of a scope
 
 
 @dataclass(eq=False)
@@ -46,7 +46,7 @@ class Table:
     outputs: np.ndarray  # (outputs,) likewise
     stepped: np.ndarray  # (steps, 7) of each step: pass, order, number of the node's name, value, call; ends of gradients that came and were sent
     grads: np.ndarray  # (gradients,) numbers of summaries
-    scoped: np.ndarray  # (scopes, 4) of each scope: numbers of kind, name, parent and place
+    scoped: np.ndarray  # (scopes, 5) of each scope: numbers of kind, name, parent, place and the name that the user has for the module
     root_values: np.ndarray  # (roots,) the roots
     summaries: Summaries  # by number; from -2 downwards a number means one of `late`
     late: Summaries  # of what tensors held when the record was finished
@@ -200,10 +200,11 @@ class Table:
             begin = sent
 
     def _scopes(self, start, stop):
-        for i, (kind, name, parent, place) in enumerate(self.scoped[start:stop].tolist(), start):
+        for i, (kind, name, parent, place, path) in enumerate(self.scoped[start:stop].tolist(), start):
             yield Scope(
-                f"s{i}", self.texts[kind], self.texts[name], None if parent < 0 else f"s{parent}", None if place < 0 else self.places[place]
-            )
+                f"s{i}", self.texts[kind], self.texts[name], None if parent < 0 else f"s{parent}", None if place < 0 else self.places[place],
+                "" if path < 0 else self.texts[path],
+            )  # fmt: skip
 
     def not_finite(self, column: int) -> tuple[np.ndarray, np.ndarray]:
         """For each value, whether its elements (`DATA`) or its gradient (`GRAD`) hold NaN, and whether they hold infinities."""

@@ -23,7 +23,8 @@ def text_listing(graph: Graph, values: bool = True) -> str:
         while scope is not None and scope not in clusters:
             scope = graph.scope(scope).parent
         if scope != around and scope is not None:
-            rows.append(("", f"[{_text.shorten(clusters[scope].name, MAX_TEXT)}]", "", "", "", ""))
+            path, name = clusters[scope].path, clusters[scope].name
+            rows.append(("", f"[{_text.shorten(f'{path}: {name}' if path else name, MAX_TEXT)}]", "", "", "", ""))
         around = scope
         rows.append(_call(graph, call, values, "  " if scope else ""))
     left_out = len(rows) - MAX_LINES
@@ -53,7 +54,7 @@ def _call(graph, call, values, indent):
     inputs = ", ".join(_name(graph, id) for id in call.inputs[:8]) + (", …" if len(call.inputs) > 8 else "")
     params = "".join(f", {_text.clean(k)}={_text.shorten(v, 24)}" for k, v in call.params) if not is_group(call) else ""
     if is_group(call):
-        inputs = f"{dict(call.params).get('calls', 'several')} operators" + (f" of {inputs}" if inputs else "")
+        inputs = _text.plural(int(dict(call.params).get("calls", 0)), "operator") + (f" of {inputs}" if inputs else "")
     op = call.op if is_group(call) else call.op.rsplit(".", 1)[-1]
     text = f"= {_text.shorten(op, MAX_TEXT)}({inputs}{params})"
     if call.error:

@@ -7,7 +7,8 @@ The renderers call these before they draw. Nothing here knows how a graph is dra
 - A folded *composite* (`matmul`, a loss) keeps the id of its last inner call, `c7`: it is still one operator to the user.
 - Any other folded group is a `Call` with an id of its own, `g0`, `g1`, ... (`is_group` asks for that). Its `op` is what the group is
   called (`for t in range(100)`, `98 more`, `encoder`, `line 12`); its `params` tell `calls` (how many), `first` and `last` (the ids of its
-  members in the unfolded graph, which stand in one run there), for loops `times`, and `parameters` and `inputs`, the leaves it hides.
+  members in the unfolded graph, which stand in one run there), for loops `times`, for modules `module` (what the user calls it), and `parameters` and
+  `inputs`, the leaves it hides.
 - A loop that stays open in part gets a `Scope` of kind "loop" named `for t in range(100) ×100`, which holds the first iteration, a `g`
   call for those in between, and the last iteration. A loop that is only marked has all its iterations in such a scope.
 
@@ -44,7 +45,8 @@ def fold_functions(graph: Graph, depth: int = 0) -> Graph:
         if id is None or len(calls) < 2:
             continue
         scope, last = scopes[id], calls[-1]
-        group = Call(f"g{number}", scope.name, (), (), params=group_params(calls), scope=scope.parent, place=scope.place or calls[0].place,
+        module = (("module", scope.path),) if scope.path else ()
+        group = Call(f"g{number}", scope.name, (), (), params=module + group_params(calls), scope=scope.parent, place=scope.place or calls[0].place,
                      grad_mode=last.grad_mode, is_view=all(c.is_view for c in calls), in_place=last.in_place,
                      error=next((c.error for c in calls if c.error), None))
         groups.append((group, calls))

@@ -10,6 +10,9 @@ import { sharedHere } from "./shared.js";
 import { followTheme } from "./theme.js";
 
 const NARROW = 640;
+const WIDE_INSPECTOR = 620;
+const TALLEST_PICTURE = 680; // of the picture
+const READABLE = 0.6; // the scale at which small text reads well
 
 /**
  * @typedef {{ header: any, buffers: (DataView | ArrayBuffer)[] }} Answer
@@ -76,6 +79,7 @@ export class Explorer {
     this.inspector.options.record = this.record;
     this.picture = this.draw(svg);
     before.element.replaceWith(this.picture.element);
+    before.more.replaceWith(this.picture.more);
     this.selected = "";
     this.arrange();
     this.picture.begin();
@@ -127,6 +131,7 @@ export class Explorer {
       ),
       this.backward,
       ...this.inPlace("toolbar"),
+      this.picture.more,
       this.status,
       ...this.inPlace("search"),
     );
@@ -170,10 +175,13 @@ export class Explorer {
     const box = this.picture.box ?? [0, 0, 1, 1];
     const room = width - 380;
     const below = width < NARROW || (box[2] / box[3] > 2 && room / box[2] < 0.8);
-    const changed = this.element.dataset.layout !== (below ? "below" : "beside");
-    this.element.dataset.layout = below ? "below" : "beside";
-    const ideal = below ? box[3] * Math.min(1.25, (width - 28) / box[2]) + 36 : box[3] * Math.min(1.25, room / box[2]) + 36;
-    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(440, Math.min(680, ideal)));
+    const readable = Math.min(1.25, Math.max(READABLE, (TALLEST_PICTURE - 36) / box[3]));
+    const wide = !below && width - WIDE_INSPECTOR >= Math.max(300, box[2] * readable + 40); // value and gradient side by side
+    const [layout, inspector] = [below ? "below" : "beside", wide ? "wide" : "narrow"];
+    const changed = this.element.dataset.layout !== layout || this.element.dataset.inspector !== inspector;
+    Object.assign(this.element.dataset, { layout, inspector });
+    const ideal = below ? box[3] * Math.min(1.25, (width - 28) / box[2]) + 36 : box[3] * Math.min(1.25, (wide ? width - WIDE_INSPECTOR - 30 : room) / box[2]) + 36;
+    const height = Math.round(below ? Math.max(150, Math.min(380, ideal)) : Math.max(440, Math.min(TALLEST_PICTURE, ideal)));
     this.element.style.setProperty("--nbx-picture-height", `${height}px`);
     if (changed) this.picture.settle();
   }

@@ -4,7 +4,7 @@
 // What is shown is a list of the reader's actions (graph/scene.py tells which); all views of a graph share it. The kernel, or the file, draws.
 
 import { element, shapeBox, svgElement } from "./dom.js";
-import { oneLine, plural } from "./format.js";
+import { formatCount, oneLine, plural } from "./format.js";
 import { opName } from "./record.js";
 
 const MOST_LOOPS = 4;
@@ -57,10 +57,12 @@ export class Folding {
     const [kind] = Object.keys(action);
     const ends = String(action[kind].slice?.(0, 2));
     const last = actions.at(-1);
-    // of a slider that moves only the last place counts; closing what was opened last takes that back
+    // of a slider that moves only the last place counts, and none once its loop is closed; closing what was opened last takes that back
     const again = last && kind === "iteration" && String(last.iteration?.slice(0, 2)) === ends;
-    const back = last && kind === "close" && String(last.open) === ends;
-    return again || back ? [...actions.slice(0, -1), ...(again ? [action] : [])] : [...actions, action];
+    if (again) return [...actions.slice(0, -1), action];
+    if (kind !== "close") return [...actions, action];
+    const before = actions.filter((done) => String(done.iteration?.slice(0, 2)) !== ends); // which iteration showed matters no more
+    return String(before.at(-1)?.open) === ends ? before.slice(0, -1) : [...before, action];
   }
 
   /** Whether this can be shown here: in a saved file only some can. @param {{ actions?: any[], focus?: (string | null)[] }} change */
@@ -105,7 +107,8 @@ export class Folding {
   }
 
   nameOf(scope) {
-    return oneLine(this.explorer.record.scopes.get(scope)?.name ?? "group");
+    const found = this.explorer.record.scopes.get(scope);
+    return oneLine(found ? (found.path ? `${found.path}: ${found.name}` : found.name) : "group");
   }
 
   // -- what the reader sees ---------------------------------------------------------------------------------------------------------
@@ -114,8 +117,12 @@ export class Folding {
     const { folds, actions } = this.state;
     const { record } = this.explorer;
     this.mark(folds);
-    const loops = Object.entries(folds).filter(([scope, fold]) => fold.times && record.scopes.has(scope));
-    const rows = loops.slice(0, MOST_LOOPS).map(([scope, fold]) => this.loopRow(scope, fold));
+    const number = (id) => Number(id.slice(1));
+    const loops = Object.entries(folds)
+      .filter(([scope, fold]) => fold.times && record.scopes.has(scope))
+      .sort(([, a], [, b]) => number(a.ends[0]) - number(b.ends[0]) || number(b.ends[1]) - number(a.ends[1]));
+    const around = this.loopsAround(loops);
+    const rows = loops.slice(0, MOST_LOOPS).map(([scope, fold]) => this.loopRow(scope, fold, around.get(scope)));
     if (loops.length > MOST_LOOPS) rows.push(element("span", { class: "nbx-quiet" }, `and ${loops.length - MOST_LOOPS} more loops`));
     const undo = actions.length > 0 && [
       element("button", { type: "button", title: "Take the last step back (u)", onclick: () => this.undo() }, "Undo"),
@@ -137,11 +144,37 @@ export class Folding {
     if (name) [...this.element.querySelectorAll("[data-loop]")].find((e) => e.dataset.loop === name)?.focus();
   }
 
-  loopRow(scope, fold) {
-    const name = this.nameOf(scope);
+  /**
+   * What stands before each loop's name: the loops that it lies in, and in which of their iterations where several are shown.
+   * @param {[string, Fold][]} loops outer ones before those inside @returns {Map<string, string>}
+   */
+  loopsAround(loops) {
+    const { scopes } = this.explorer.record;
+    const folds = new Map(loops);
+    const [words, places] = [new Map(), new Map()];
+    for (const [scope] of loops) {
+      let outer = scopes.get(scope)?.parent;
+      while (outer && !folds.has(outer)) outer = scopes.get(outer)?.parent;
+      if (!outer) {
+        words.set(scope, "");
+        continue;
+      }
+      const siblings = `${outer} ${this.nameOf(scope)}`;
+      const place = places.get(siblings) ?? 0;
+      places.set(siblings, place + 1);
+      const { shown } = folds.get(outer);
+      const which = shown.length > 1 && place < shown.length ? ` (${formatCount(shown[place] + 1)})` : "";
+      words.set(scope, `${words.get(outer) ?? ""}${this.nameOf(outer).replace(/ in .*|, lines? .*| ×\d+$/, "")}${which} › `);
+    }
+    return words;
+  }
+
+  loopRow(scope, fold, around) {
+    const name = `${around}${this.nameOf(scope)}`;
     const one = fold.shown.length === 1 ? fold.shown[0] : null;
     const offered = this.offered(fold);
-    const shown = element("output", {}, one === null ? "first and last" : `${one + 1} of ${fold.times}`);
+    const place = (iteration) => `${formatCount(iteration + 1)} of ${formatCount(fold.times)}`;
+    const shown = element("output", {}, one !== null ? place(one) : fold.shown.length < fold.times ? "first and last" : "all");
     const slider = element("input", {
       type: "range",
       min: 0,
@@ -154,7 +187,7 @@ export class Folding {
     let resting = 0;
     slider.addEventListener("input", () => {
       const iteration = offered[Number(slider.value)];
-      const words = `${iteration + 1} of ${fold.times}`;
+      const words = place(iteration);
       shown.textContent = words;
       slider.setAttribute("aria-valuetext", words);
       clearTimeout(resting);
@@ -165,10 +198,11 @@ export class Folding {
     return element(
       "div",
       { class: "nbx-loop" },
-      element("code", {}, name.replace(/ ×\d+$/, "")),
+      element("code", {}, element("span", { class: "nbx-quiet" }, around), name.slice(around.length).replace(/ ×\d+$/, "")),
       element("span", { class: "nbx-quiet" }, plural(fold.times, "iteration")),
       offered.length > 1 && slider,
       shown,
+      offered.length < 2 && element("span", { class: "nbx-quiet" }, "the others are not in this file"),
       this.can({ actions: this.after({ close: fold.ends }) }) && button("Close", `Close ${name}`, () => this.close(scope)),
     );
   }

@@ -44,9 +44,9 @@ export function toNumber(x) {
   return x === "nan" ? NaN : x === "inf" ? Infinity : x === "-inf" ? -Infinity : Number(x);
 }
 
-/** @param {number} n */
+/** With commas between thousands, as everywhere in nbgrad. @param {number} n */
 export function formatCount(n) {
-  return n.toLocaleString("en").replace(/,/g, " ");
+  return n.toLocaleString("en");
 }
 
 /** A shape as Python writes it: `(5, 3)`, `(5,)`, `()`. @param {number[]} shape */

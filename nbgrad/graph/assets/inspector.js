@@ -178,7 +178,7 @@ export class Inspector {
       scope && names.length < 20;
       scope = this.options.record.scopes.get(scope.parent)
     )
-      names.unshift(oneLine(scope.name));
+      names.unshift(oneLine(scope.path ? `${scope.path}: ${scope.name}` : scope.name));
     return names.join(" › ");
   }
 
@@ -190,16 +190,19 @@ export class Inspector {
     const replaced = new Set([...record.calls.values()].filter((call) => call.in_place).map((call) => call.inputs[0]));
     const learning = values.filter((value) => value.is_parameter && !replaced.has(value.id));
     const parameters = [...new Map(learning.map((value) => [value.name ?? value.id, value])).values()]; // the newest of each name
-    const more = parameters.length - MOST_LISTED;
-    const learned = parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
+    const whole = this.options.whole();
+    const count = whole.parameters ?? parameters.length;
+    const listed = parameters.slice(0, MOST_LISTED);
+    const more = count - listed.length;
+    const learned = whole.numbers ?? parameters.reduce((sum, value) => sum + value.shape.reduce((a, b) => a * b, 1), 0);
     const facts = [
-      ["tensors", [sizeOf(this.options.whole().tensors, values.length)]],
-      ["operators", [sizeOf(this.options.whole().operators, record.calls.size)]],
+      ["tensors", [sizeOf(whole.tensors, values.length)]],
+      ["operators", [sizeOf(whole.operators, record.calls.size)]],
       [
         "learns",
-        parameters.length && [
-          ...parameters.slice(0, MOST_LISTED).map((value) => this.link(value.id, record.label(value.id))),
-          element("span", { class: "nbx-quiet" }, `${more > 0 ? `and ${more} more, ` : ""}${plural(learned, "number")}`),
+        count > 0 && [
+          ...listed.map((value) => this.link(value.id, record.label(value.id))),
+          element("span", { class: "nbx-quiet" }, `${more > 0 ? `${listed.length ? "and " : ""}${formatCount(more)} more, ` : ""}${plural(learned, "number")}`),
         ],
       ],
       ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],
@@ -250,6 +253,6 @@ function formulaLine([name, formula]) {
 
 /** @param {Map<string, string>} group what a folded call says of itself */
 function foldedSize(group) {
-  const operators = `${group.get("calls")} operators`;
-  return group.has("times") ? `${group.get("times")} iterations, ${operators}, folded` : `${operators}, folded`;
+  const operators = plural(Number(group.get("calls")), "operator");
+  return group.has("times") ? `${plural(Number(group.get("times")), "iteration")}, ${operators}, folded` : `${operators}, folded`;
 }

@@ -7,7 +7,7 @@ import { formatBrief } from "./format.js";
 
 const LARGEST = 8;
 const MARGIN = 14;
-const READABLE = 0.6; // the scale at which small text reads well
+const READS_WELL = 0.6; // the scale at which small text reads well
 const TOO_SMALL = 0.45; // and below which it does not at all
 
 /**
@@ -20,6 +20,7 @@ export class Picture {
     this.options = options;
     this.element = element("div", { class: "nbx-picture" });
     this.drawing = parsePicture(options.text);
+    this.more = element("span", { class: "nbx-more nbx-quiet", hidden: true }, "The graph goes on: drag to move, Fit shows all of it.");
     /** @type {Map<string, string>} what is said of a value by its badge */
     this.marks = new Map();
     /** @type {SVGGElement[]} */
@@ -54,8 +55,7 @@ export class Picture {
     }
     this.nodes[0]?.setAttribute("tabindex", "0");
     this.relabel();
-    this.more = element("p", { class: "nbx-more nbx-quiet" }, "The graph goes on: drag to move, Fit shows all of it.");
-    this.element.append(drawing, this.more);
+    this.element.append(drawing);
     this.listen(drawing);
     this.redraw = oncePerFrame(() => this.applyView());
     this.watcher = new ResizeObserver(() => this.settle());
@@ -145,7 +145,7 @@ export class Picture {
     const [left, top, wide, high] = this.box;
     const across = (width - 2 * MARGIN) / wide;
     const down = (height - 2 * MARGIN) / high;
-    const scale = Math.min(READABLE, Math.max(across, down));
+    const scale = Math.min(READS_WELL, Math.max(across, down));
     if (this.view.scale >= Math.min(TOO_SMALL, scale)) return;
     this.whole = false;
     this.view.scale = scale;
@@ -173,7 +173,7 @@ export class Picture {
    * @param {Picture} before
    */
   continueFrom(before) {
-    if (!this.drawing || !before.view || (!before.moved && this.view.scale >= READABLE && this.whole)) return;
+    if (!this.drawing || !before.view || (!before.moved && this.view.scale >= READS_WELL && this.whole)) return;
     const same = String(before.box) === String(this.box);
     const pair = same ? null : this.pairWith(before);
     if (!same && !pair) return;

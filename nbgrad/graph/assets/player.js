@@ -167,10 +167,19 @@ export class Player {
   /** `[first step, how many, root]` of the pass shown, or of the first one. */
   pass(at = this.at) {
     const passes = this.overview.passes;
-    let found = passes[0];
+    let found = this.home();
+    if (at < 0) return found;
     for (const one of passes) if (one[0] <= at) found = one;
     const known = this.facts; // a pass beyond those in the list
     return known && known.n === at ? /** @type {[number, number, string]} */ ([known.first, known.count, ""]) : found;
+  }
+
+  /** The pass whose gradients the picture shows: of a training loop that of the iteration which is drawn. */
+  home() {
+    const { passes, more_passes, last } = this.overview;
+    const shown = this.explorer.record.steps.filter((step) => step.call).map((step) => step.backward);
+    const number = shown.length ? Math.min(...shown) : 0;
+    return passes[number] ?? (number === passes.length + more_passes - 1 ? last?.[0] : null) ?? passes[0];
   }
 
   // -- moving -----------------------------------------------------------------------------------------------------------------------
@@ -201,7 +210,7 @@ export class Player {
   /** @param {number} by */
   move(by) {
     if (!this.overview) return;
-    if (this.at < 0) return this.go(by > 0 ? 0 : this.pass(-1)[0] + this.pass(-1)[1] - 1);
+    if (this.at < 0) return this.go(this.pass(-1)[0] + (by > 0 ? 0 : this.pass(-1)[1] - 1));
     this.go(Math.max(0, this.at + by));
   }
 
@@ -297,7 +306,8 @@ export class Player {
   }
 
   idle() {
-    const [, count] = this.pass(-1);
+    const [first, count] = this.pass(-1);
+    this.passes.value = String(first);
     this.scrubber.max = String(count - 1);
     this.scrubber.value = "0";
     this.scrubber.setAttribute("aria-valuetext", "not playing");

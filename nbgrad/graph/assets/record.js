@@ -144,5 +144,7 @@ export class Record {
 
 /** @param {Call} call */
 export function opName(call) {
-  return call.op.replace(/^.*\./, "");
+  const module = call.id.startsWith("g") && call.params.find(([name]) => name === "module");
+  const name = /^[\w.]+$/.test(call.op) ? call.op.replace(/^.*\./, "") : call.op;
+  return module ? `${module[1]}: ${name}` : name;
 }

@@ -49,6 +49,7 @@ export class Source {
       return row;
     });
     this.body.replaceChildren(...rows);
+    for (const call of record.calls.values()) if (call.error && call.place?.source === "cell") this.rows.get(call.place.line)?.classList.add("nbx-failed");
   }
 
   /** The values and operators that a line made. @param {number} line */
@@ -95,6 +96,9 @@ export class Source {
   redrawn() {
     this.explorer.picture.onHover = (id) => this.hovered(id || this.explorer.selected);
     this.element.hidden = !this.explorer.record.source.trim();
+    const failed = [...this.explorer.record.calls.values()].find((call) => call.error && call.place?.source === "cell");
+    if (failed && !this.seen) this.element.open = true; // with the line that failed marked
+    this.seen = true;
     if (this.element.open) this.build();
   }
 }

@@ -382,7 +382,7 @@ class Module:
             frame = sys._getframe(1)
             mode.place = (frame.f_code, frame.f_lasti)
         if observer is not None:
-            observer.enter("module", type(self).__name__, mode.place or place_of_caller(1))
+            observer.enter("module", type(self).__name__, mode.place or place_of_caller(1), self)
         try:
             if self._forward_pre_hooks or self._forward_hooks:
                 return self._call_with_hooks(args, kwargs)
