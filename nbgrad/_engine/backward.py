@@ -125,8 +125,12 @@ def execute(tensors, grads, keep, create_graph, inputs, accumulate):
         token = quiet_numpy()
         kind = _WatchedPass if anomaly.enabled else _Pass
         mode.running = this = kind(roots, reachable, keep, on_tensors, accumulate)
-        if observer is not None or observe.watchers:
-            hearing = observe.for_backward(observer, tensors, this.nodes, this.waiting)
+        watchers = observe.watchers
+        if observer is not None or watchers:
+            if observer is None and len(watchers) == 1:  # a training loop beside an open view: what `for_backward` does, without a call more
+                hearing = watchers[0].wants(tensors, this.nodes, this.waiting)
+            else:
+                hearing = observe.for_backward(observer, tensors, this.nodes, this.waiting)
             if hearing is not None:
                 hearing.backward_asked(observe.Asked(tensors, tuple(grads), keep, create_graph, inputs, accumulate))
                 hearing.backward_start([t for t in tensors if isinstance(t, Tensor)])

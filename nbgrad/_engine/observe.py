@@ -264,13 +264,19 @@ watchers: list[Observer] = []
 
 def for_backward(observer, roots, nodes, accumulators):
     """Who hears of a backward pass from these tensors: one observer, or None. Watchers hear last, when the thread's own observer knows already."""
-    while isinstance(observer, Layer) and not observer.hears_backward:
-        observer = observer.below
-    for watcher in () if observer is not None and observer.alone else watchers[:]:
-        listener = watcher.wants(roots, nodes, accumulators)
-        if listener is not None:
-            observer = listener if observer is None else _Fanout(observer, listener)
+    if observer is not None:
+        while isinstance(observer, Layer) and not observer.hears_backward:
+            observer = observer.below
+        if observer is not None and observer.alone:
+            return observer
+    for watcher in watchers[:]:
+        observer = both(observer, watcher.wants(roots, nodes, accumulators))
     return observer
+
+
+def both(first, second):
+    """Who passes on to both of these observers of one backward pass, either of which may be None."""
+    return second if first is None else first if second is None else _Fanout(first, second)
 
 
 class _Fanout(Observer):

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import dataclass
 
 _frame = sys._getframe
 _PACKAGE = __name__.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
 class Caller:
     """One running call of a function."""
 
-    serial: int
-    name: str
-    place: tuple | None  # (code, instruction offset) of who called
+    __slots__ = ("serial", "name", "place")
+
+    def __init__(self, serial: int, name: str, place: tuple):
+        self.serial, self.name, self.place = serial, name, place  # the place, (code, instruction offset), is that of who called
 
 
 class Callers:
@@ -36,43 +35,45 @@ class Callers:
         self._running = {}  # id of a frame that bears the mark -> the calls up to it, the outermost first
         self._names = {}  # code -> the function's name, "" for what does not count
 
-    def of(self, code) -> tuple[Caller, ...]:
-        """The calls around an operator that a frame with this code runs, the outermost first."""
-        frame = _frame(1)
+    def of(self, code, above: int) -> tuple[Caller, ...]:
+        """The calls around an operator that a frame with this code runs, the outermost first; it lies at least so many frames `above` who asks."""
+        frame = _frame(above + 1)  # each frame looked at costs, since Python makes an object for it
         while frame.f_code is not code:
             frame = frame.f_back
             if frame is None:
                 return ()
-        if frame.f_trace_opcodes:
-            known = self._running.get(id(frame))
-            if known is not None:
-                return known
+        if frame.f_trace_opcodes and (known := self._running.get(id(frame))) is not None:
+            return known
         return () if sys.gettrace() is not None else self._up_to(frame)
 
     def _up_to(self, frame):
         """The calls up to a frame, marked as seen; none where nothing that we know is behind them, as in a thread."""
-        around, known = [], ()
-        while frame is not None and frame.f_code.co_name != "<module>" and (id(frame), frame.f_code) not in self._outside:
-            if frame.f_trace_opcodes and (known := self._running.get(id(frame), ())):
+        running, around, known = self._running, [], ()
+        while frame is not None:
+            if frame.f_trace_opcodes and (known := running.get(id(frame), ())):
                 break
-            around.append(frame)
+            code = frame.f_code
+            if code.co_name == "<module>" or (id(frame), code) in self._outside:
+                break
+            around.append((frame, code))
             frame = frame.f_back
-        if frame is None:
+        else:
             return ()
-        for inner in reversed(around):
+        while around:
+            inner, code = around.pop()
             inner.f_trace_opcodes = True
-            name = self._name(inner)
+            name = self._names.get(code)
+            if name is None:
+                name = self._name(inner)
             if name:
-                back = inner.f_back
-                known = (*known, Caller(next(self._serials), name, (back.f_code, back.f_lasti)))
-            self._running[id(inner)] = known
+                known = (*known, Caller(next(self._serials), name, (frame.f_code, frame.f_lasti)))
+            running[id(inner)] = known
+            frame = inner
         return known
 
     def _name(self, frame):
         code = frame.f_code
-        name = self._names.get(code)
-        if name is None:
-            ours = frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE
-            plain = code.co_qualname.rpartition("<locals>.")[2].removesuffix(".__call__").removesuffix(".__init__")
-            name = self._names[code] = "" if ours or code.co_name == "forward" or code.co_name[0] == "<" else plain
+        ours = frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE
+        plain = code.co_qualname.rpartition("<locals>.")[2].removesuffix(".__call__").removesuffix(".__init__")
+        name = self._names[code] = "" if ours or code.co_name == "forward" or code.co_name[0] == "<" else plain
         return name

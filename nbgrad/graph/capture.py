@@ -76,7 +76,10 @@ class Recorder(Observer):
     def op(self, op, args, result, node, place, in_place=False):
         code = node.code if place is None else place[0]
         if code is not None and (code.co_name != "<module>" or self._around):
-            self._follow(code)
+            around = self._callers.of(code, 2) if code.co_name != "<module>" else ()
+            if around is not self._around:
+                self._around = around
+                self._append((CALLERS, around))
         self._append((OP, op, args, result, node, place, in_place, node is not None or state.mode.grad))
         if isinstance(result, Tensor):
             if result._array.size > FEW_ELEMENTS:
@@ -95,8 +98,8 @@ class Recorder(Observer):
         self._append((FAILED, op, args, f"{type(error).__name__}: {error}", place))
 
     def _follow(self, code):
-        """Tell which of the user's functions run now."""
-        around = self._callers.of(code) if code.co_name != "<module>" else ()
+        """Tell which of the user's functions run now, as `op` does itself."""
+        around = self._callers.of(code, 3) if code.co_name != "<module>" else ()
         if around is not self._around:
             self._around = around
             self._append((CALLERS, around))

@@ -6,6 +6,7 @@ was assigned anew can still be looked into. Only reads; never runs a backward pa
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Collection
 from time import monotonic
@@ -23,8 +24,8 @@ from .rings import Rings
 KEPT_ELEMENTS = 1 << 12  # of one array
 KEPT_BYTES = 1 << 22  # of all arrays of a record
 NOTED_BYTES = 1 << 26  # of gradients that flowed and wait to be summarized
-SHARE = 0.006  # of the time of a training loop that reading for open views may take
-HISTORY_SHARE = 0.004  # and looking for histories
+SHARE = 0.003  # of the time of a training loop that reading for open views may take
+HISTORY_SHARE = 0.002  # and looking for histories
 HISTORY_INTERVAL = 0.01  # seconds; every pass that takes longer can have its entry
 AT_ONCE = 2  # graphs whose views are brought up to date together; the others take turns
 PROBED = 64  # elements, of each array about
@@ -40,7 +41,7 @@ class LiveTensors:
         self._flowed = {}  # value id -> summary of a gradient that passed in a later backward
         self._noted = {}  # value id -> such a gradient, not yet summarized
         self._noted_bytes = 0
-        self._before = _WATCH.passes  # how many backward passes ran before this view
+        self._before = VIEWS.passes  # how many backward passes ran before this view
         self._cache = {}  # (value id, which) -> (weak reference to the tensor, what it held by its stamp, summary)
         self._last = {}  # (value id, which) -> copy of a small array, for when its tensor is gone
         self._room = KEPT_BYTES
@@ -50,7 +51,7 @@ class LiveTensors:
     def attach(self, view) -> None:
         """Let this view follow what later backward passes do; watching stops when the last view is gone."""
         self._views.add(view)
-        _WATCH.add(self)
+        VIEWS.add(self)
 
     def refresh(self, at_once: bool = False) -> None:
         """Let the views show what the tensors hold now."""
@@ -62,7 +63,7 @@ class LiveTensors:
 
     def close(self) -> None:
         """Stop watching."""
-        _WATCH.discard(self)
+        VIEWS.discard(self)
 
     # ---- what the views read
 
@@ -114,13 +115,13 @@ class LiveTensors:
 
     def history(self, value_id: str, which: str) -> dict | None:
         """How a value ("data") or its `.grad` ("grad") went on over the backward passes since the view opened; see `rings.py`."""
-        self._rings.passes = _WATCH.passes - self._before
+        self._rings.passes = VIEWS.passes - self._before
         return self._rings.tell(value_id, which)
 
     def pass_ended(self) -> None:
         """Let the histories have what the backward pass has left."""
         if self._views:
-            self._rings.passes = _WATCH.passes - self._before - 1  # it counts this one itself
+            self._rings.passes = VIEWS.passes - self._before - 1  # it counts this one itself
             self._rings.pass_ended(self._followed)
 
     def _followed(self):
@@ -207,26 +208,54 @@ class _Nodes(Observer):
         self._ends.backward_end()
 
 
-class _Watch(Observer):
-    """Follows backward passes for all graphs with open views."""
+class LiveViews(Observer):
+    """Follows backward passes for all graphs with open views; there is one, `VIEWS`."""
 
     def __init__(self):
         self._ends = _Ends()
         self._nodes = _Nodes(self._ends)
         self.passes = 0
-        self._newest = -1  # sequence number among all recorded nodes
+        self.newest = -1  # sequence number among all recorded nodes
+        self.leader = None
         self._rate, self._left = Rate(), 0
 
     def wants(self, roots, nodes, accumulators):
         """Hear of every node where a recorded one may take part, else of the end if it is time."""
         self.passes += 1
-        if nodes and nodes[-1].sequence <= self._newest:
+        if nodes and nodes[-1].sequence <= self.newest:
             return self._nodes
         self._left -= 1
         if self._left > 0:
             return None
         self._left = self._rate.until(self._ends.due())
         return None if self._left else self._ends
+
+    # ---- led by a watched loop, which sees every pass itself: asking twice at each would cost twice
+
+    def lead(self, leader) -> None:
+        """Be asked by `leader` from now on, and by nobody else. It is told the sequence number up to which nodes matter, as its `newest`."""
+        self.leader = leader
+        self._follow(self._ends.sources)
+
+    def leave(self, leader, skipped: int) -> None:
+        """Be asked by the engine again, after so many passes of which the leader has not told; nothing changes for who leads no more."""
+        if self.leader is leader:
+            self.leader, self._left = None, 0
+            self.passes += skipped
+            self._follow(self._ends.sources)
+
+    def due(self) -> float:
+        """When, in `time.monotonic` seconds, the leader is to ask again, where no pass comes to a node up to `newest` before."""
+        return self._ends.due() if self._ends.sources else math.inf
+
+    def wants_led(self, nodes, skipped: int):
+        """What `wants` does, from a leader that has not told of the `skipped` passes before this one."""
+        self.passes += skipped + 1
+        if nodes and nodes[-1].sequence <= self.newest:
+            return self._nodes
+        return self._ends if self._ends.sources and monotonic() >= self._ends.due() else None
+
+    # ---- for whom
 
     def add(self, source):
         """Follow the tensors of one more graph."""
@@ -239,11 +268,14 @@ class _Watch(Observer):
 
     def _follow(self, sources):
         self._ends.sources = sources
-        self._newest = max((s.newest for s in sources), default=-1)
-        if sources and self not in observe.watchers:
+        self.newest = max((s.newest for s in sources), default=-1)
+        if self.leader is not None:
+            self.leader.newest = self.newest
+        asked = bool(sources) and self.leader is None
+        if asked and self not in observe.watchers:
             observe.watchers.append(self)
-        elif not sources and self in observe.watchers:
+        elif not asked and self in observe.watchers:
             observe.watchers.remove(self)
 
 
-_WATCH = _Watch()
+VIEWS = LiveViews()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+COLD = 2  # work costs so many times what it takes: afterwards the loop's own data and code are in no cache any more
 PUSH_INTERVAL = 0.1  # seconds between two pushes to a page; a thousand messages a second would make the server drop some for good
 
 
@@ -32,13 +33,14 @@ class Pace:
         took = now - self._began
         free = min(took, self.credit)
         self.credit -= free
-        self.due = max(max(self.due, now) + (took - free) / self.share, self._began + self.interval)
+        self.due = max(max(self.due, now) + COLD * (took - free) / self.share, self._began + self.interval)
 
 
 class Rate:
     """How often something happens, so that who is called each time need not look at the clock, which would cost more than the rest."""
 
-    MOST = 16  # times in a row without a look
+    MOST = 16  # times in a row without a look, or as many as fit in `STRETCH`
+    STRETCH = 0.005  # seconds
 
     def __init__(self):
         self._seen = monotonic()
@@ -50,5 +52,5 @@ class Rate:
         each = (now - self._seen) / self._skipped
         self._seen = now
         left = due - now
-        self._skipped = 1 if left <= 0 else max(1, min(self.MOST, int(left / 2 / each) if each > 0 else self.MOST))
+        self._skipped = 1 if left <= 0 or each <= 0 else max(1, int(min(left / 2, max(self.STRETCH, self.MOST * each)) / each))
         return 0 if left <= 0 else self._skipped

@@ -18,24 +18,26 @@ import numpy as np
 
 from .._engine import observe
 from .._engine.modes import place_of_user
-from .._engine.observe import Observer
+from .._engine.observe import Observer, both
 from .._engine.tensor import Tensor
 from ..graph.source import names_of
 from ..graph.static import escape
 from .expected import expected_times
+from .live import VIEWS
 from .pace import PUSH_INTERVAL, Pace, Rate
 from .strips import Strip, table
 from .units import unit_axis
 
-SHARE = 0.004  # of the time of the loop that measuring may take
-PUSH_SHARE = 0.004  # and sending
-CREDIT = 0.04  # seconds of measuring, once, that count for nothing, so that a short loop is measured at every step
+SHARE = 0.003  # of the time of the loop that measuring may take
+PUSH_SHARE = 0.002  # and sending
+CREDIT = 0.006  # seconds of measuring, once, that count for nothing, so that a short loop is measured at every step
 POINTS = 512  # steps that are kept
 MOST = 500  # parameters
 MOST_ROWS = 200  # of the table for readers without a kernel
 PUSH_BYTES = 90_000  # of series in one push
 PATIENCE = 8  # backward passes in which a measured step waits for its update
 RECENT = 5  # measured steps that decide whether a layer is marked
+_frame = sys._getframe
 VANISHED, EXPLODED = 1e-3, 1e3  # of the gradient of the last layer, root mean square over elements
 
 
@@ -60,6 +62,7 @@ class Watch(Observer):
         self._every, self._next = 1, 1
         self._measuring, self._due = False, 0.0
         self._rate, self._look_at = Rate(), 0  # the step at which to look at the clock again
+        self.newest, self._told_views = -1, 0  # up to which node the live views must hear of a pass; the step that they have heard of last
         self._waiting = 0  # passes that the last measured step has waited for its update
         self._pending = None  # its row
         self._pace = Pace(SHARE, credit=CREDIT)
@@ -70,35 +73,44 @@ class Watch(Observer):
         self.view = None
         self.ended = None  # "finished", "stopped"; why
         observe.watchers.append(self)
+        VIEWS.lead(self)
 
     # ---- what it hears
 
     def wants(self, roots, nodes, accumulators):
         """Count the pass, and hear of its end if it is to be measured. What stands here runs at every step of the reader's loop."""
-        if get_ident() != self._thread:
-            return None
+        if get_ident() != self._thread:  # not the loop's, but the live views may follow it
+            return VIEWS.wants_led(nodes, 0) if VIEWS.leader is self else None
         try:
-            frame = sys._getframe(self._depth)
+            frame = _frame(self._depth)
             is_step = frame.f_lasti == self._instruction if frame.f_code is self._code else self._is_step()
         except ValueError:  # the first pass, or one called from less deep
             is_step = self._is_step()
         if is_step:
             self.step += 1
-            if self.step < self._look_at:
+            if self.step < self._look_at and nodes and nodes[-1].sequence > self.newest:
                 return None
+        live = None
+        if VIEWS.leader is self:
+            live = VIEWS.wants_led(nodes, self.step - is_step - self._told_views)
+            self._told_views = self.step
+        return both(live, self if self._to_be_measured(is_step, roots, accumulators) else None)
+
+    def _to_be_measured(self, is_step, roots, accumulators):
+        """Whether the pass that begins is to be measured; what is due before it is done."""
         if is_step:
             self._measuring = False
-            left = self._rate.until(self._due)
+            left = self._rate.until(min(self._due, VIEWS.due()))
             if left and self.step != self.of:
                 self._look_at = self.step + left if self.of is None or self.step >= self.of else min(self.step + left, self.of)
-                return None
+                return False
             self._try(self._come_due, accumulators)
         elif self._pending is not None:
             self._try(self._settle, accumulators)
         if not self._measuring:
-            return None
+            return False
         self._try(self._look, roots, accumulators)
-        return self if self.ended is None else None
+        return self.ended is None
 
     def _come_due(self, accumulators):
         """Finish the last measured step, send what there is, and see whether this step is to be measured, as far as each is due."""
@@ -112,21 +124,23 @@ class Watch(Observer):
             self._due = 0.0  # the next step sees to this one's update
 
     def _is_step(self):
-        """Whether this pass was asked for where the first one was."""
-        if self._code is None:
-            self._find_first()
-            return True
-        return place_of_user() == (self._code, self._instruction)
-
-    def _find_first(self):
-        self._code, self._instruction = place = place_of_user()
-        frame, depth = sys._getframe(2), 0
+        """Whether this pass was asked for where the first one was; if so, how deep that lies is known from now on."""
+        place = place_of_user()
+        first = self._code is None
+        if first:
+            self._code, self._instruction = place
+        elif place != (self._code, self._instruction):
+            return False
+        frame, depth = _frame(1), 0
         while frame is not None and (frame.f_code, frame.f_lasti) != place:
             frame, depth = frame.f_back, depth + 1
         if frame is not None:
-            self._depth, self.line = depth, frame.f_lineno
-            if self.of is None:
-                self._try(self._expect, frame)
+            self._depth = depth
+            if first:
+                self.line = frame.f_lineno
+                if self.of is None:
+                    self._try(self._expect, frame)
+        return True
 
     def _expect(self, frame):
         self.of = expected_times(frame, self._cell)
@@ -265,6 +279,7 @@ class Watch(Observer):
             self.ended = (state, why)
         if self in observe.watchers:
             observe.watchers.remove(self)
+            VIEWS.leave(self, self.step - self._told_views)
 
     def finish(self, error: BaseException | None) -> None:
         """The cell is over: see to the last update, and let the view show how it ended."""

@@ -99,8 +99,8 @@ def watched():
 @pytest.fixture
 def unrationed(monkeypatch):
     monkeypatch.setattr(rings, "SHARE", 1e9)
-    monkeypatch.setattr(live._WATCH._ends, "histories", Pace(1e9))
-    monkeypatch.setattr(live._WATCH, "_left", 0)
+    monkeypatch.setattr(live.VIEWS._ends, "histories", Pace(1e9))
+    monkeypatch.setattr(live.VIEWS, "_left", 0)
 
 
 def test_later_passes_are_noted_with_their_histograms(unrationed):
