@@ -192,7 +192,8 @@ def group_of(outline: Outline, first: int, last: int, name: str, scope: str | No
     params += (("calls", str(max(end - begin, 1))), ("first", calls[first].id), ("last", calls[last].id))
     if place is None:
         place = next((calls[i].place for i in range(first, last + 1) if outline.columns.place[i] >= 0), None)
-    return Unit(first, last, scope, Call("", name, (), (), params=params, scope=scope, place=place))
+    grad_mode = calls[first].grad_mode or outline.has_gradients(first, last)
+    return Unit(first, last, scope, Call("", name, (), (), params=params, scope=scope, place=place, grad_mode=grad_mode))
 
 
 def restricted(outline: Outline, items: list, first: int, last: int) -> list:

@@ -70,10 +70,13 @@ class Outline:
         """The numbers of the first item and of the one after the last that lie between two calls."""
         return int(np.searchsorted(self.starts, first)), int(np.searchsorted(self.ends, last, "right"))
 
+    def has_gradients(self, first: int, last: int) -> bool:
+        """Whether gradients go through one of the calls between two."""
+        return bool(self._tracked[last + 1] > self._tracked[first])
+
     def learns_nothing(self, loop: Loop) -> bool:
         """Whether no gradient goes through a loop, though one goes through other calls: updates of parameters, an evaluation."""
-        first, last = self.calls_of(loop, 0)
-        return bool(self._tracked[-1]) and self._tracked[last + 1] == self._tracked[first]
+        return bool(self._tracked[-1]) and not self.has_gradients(*self.calls_of(loop, 0))
 
     def changes_a_parameter(self, item: int) -> bool:
         """Whether an item changes a leaf in place, as the step of an optimizer does."""
