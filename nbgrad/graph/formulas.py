@@ -14,11 +14,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .meanings import COMPLEX, SYMBOLS, expression, sentence
+
 # Public functions that formulas call and that mean what they are called, and those of them that work element by element.
 _ELEMENTWISE = frozenset(
-    "abs acos cos cosh digamma exp exp2 log rsqrt sgn sigmoid sin sinh sqrt tanh trunc where".split()
+    "abs acos conj cos cosh digamma exp exp2 log rsqrt sgn sigmoid sin sinh sqrt tanh trunc where".split()
 )  # fmt: skip
-_PUBLIC = _ELEMENTWISE | {"sum", "outer", "flip", "tril", "triu"}
+_PUBLIC = _ELEMENTWISE | {"sum", "outer", "flip", "tril", "triu", "mean", "conj", "cofactors"} | SYMBOLS
 _DEFAULTS = {"alpha": 1, "beta": 1, "value": 1, "reduction": "mean", "scale": 1, "input_scale": 1, "diagonal": 0, "negative_slope": 0.01,
              "threshold": 20, "lambd": 0.5, "min_val": -1, "max_val": 1}  # fmt: skip
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -80,6 +82,8 @@ def derivative(
     """
     setting = _Setting(names, shapes, params, target, op)
     try:
+        if SYMBOLS & set(names.values()):
+            return None
         tree = _parsed(formula)
         words = _in_words(tree, setting)
         if words is not None:
@@ -92,6 +96,33 @@ def derivative(
         return Derivative(_text(tree, names), notes=tuple(setting.notes))
     except (_Unknown, LookupError, TypeError, ValueError, AttributeError, RecursionError):  # not of a form that is known here
         return None
+
+
+def complex_derivative(
+    formula: str, target: str, *, op: str, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], real: bool, params: Mapping[str, str]
+) -> Derivative | None:
+    """The same where complex numbers take part, as far as is known what is conjugated; `real` says that the argument itself is real."""
+    plain = op.rpartition(".")[2]
+    if plain == "view_as_real":
+        return Derivative(f"{names['grad']} read as complex numbers", True)
+    text = COMPLEX.get(plain, {}).get(target)
+    if text is None and not real and not any("j" in p for p in params.values()):
+        used = {n.id for n in ast.walk(_parsed(formula)) if isinstance(n, ast.Name)}
+        if used & _WORDS.keys() or not any(name in names for name in used if not name.startswith("grad")):  # only moved or scaled: nothing to conjugate
+            return derivative(formula, target, op=op, names=names, shapes=shapes, params=params)
+    if text is None or params:
+        return None
+    setting = _Setting(names, shapes, params, target, op)
+    try:
+        tree = _Meaning(setting).names(ast.parse(text, mode="eval").body)
+    except _Unknown:
+        return None
+    shape = _shape(tree, setting)
+    if real:
+        tree = _from("real(x)", x=tree)
+    if shape is not None and shape != shapes[target]:
+        setting.note(f"summed to shape {shown_shape(shapes[target])}")
+    return Derivative(_text(tree, names), notes=tuple(setting.notes))
 
 
 def _parsed(formula):
@@ -128,9 +159,13 @@ _WORDS = {
 
 def _in_words(tree, setting):
     called = tree.func if isinstance(tree, ast.Call) else tree
-    words = _WORDS.get(called.id) if isinstance(called, ast.Name) else None
+    if not isinstance(called, ast.Name) or expression(called.id, _Setting(**vars(setting) | {"notes": []})) is not None:
+        return None
+    words = _WORDS.get(called.id) or sentence(called.id, setting)
     if words is None:
         return None
+    if called.id == "_nll_backward" and _given(setting, "weight"):
+        words = "minus {grad_output} * {weight} at the target classes (a mean divides by the sum of these weights), 0 elsewhere"
     try:
         return words.format_map({**setting.names, "target": setting.names[setting.target]})
     except KeyError as missing:
@@ -224,6 +259,8 @@ def _by_base(setting, grad, base, exponent):
 def _by_exponent(setting, grad, *_):
     if _given(setting, "self"):
         return _from("grad * where((self == 0) & (exponent >= 0), 0, result * log(self))", grad=grad)
+    if setting.constant("self") > 0:
+        return _from(f"grad * result * log({setting.params['self']})", grad=grad)
     raise _Unknown("a number to a power")
 
 
@@ -261,6 +298,11 @@ def _product(setting, a, b):
     return ast.BinOp(a, ast.MatMult(), b)
 
 
+def _reciprocal(setting, x):
+    setting.note("0 where the denominator is 0")
+    return ast.Call(_name("_reciprocal"), [x], [])
+
+
 def _template(text):
     names = [n for n in ("a", "b", "c") if re.search(rf"\b{n}\b", text)]
 
@@ -285,7 +327,8 @@ _MEANINGS = {
     "masked_fill": _template("where(b, c, a)"), "spread": _repeated, "count_of": _count, "max_": lambda setting, n, least: n if n.value >= least.value else least,
     "_tanh_backward": _template("a * (1 - b * b)"), "_sigmoid_backward": _template("a * (1 - b) * b"),
     "_silu_backward": _template("a * sigmoid(b) * (1 + b * (1 - sigmoid(b)))"), "_threshold_backward": _template("where(b <= c, 0, a)"),
-    "_piecewise": lambda setting, slope, self: slope, "_masked_reciprocal": lambda *_: _refuse(),
+    "_piecewise": lambda setting, slope, self: slope, "_masked_reciprocal": _reciprocal,
+    "_negative_part": lambda setting, x: x,  # stands only where it is not positive
     "_logits_gradient": _of_logits, "_bce_gradient": _of_bce, "_clamp_self": _of_clamp, "share": _of_distance,
     "_power_by_base": _by_base, "_power_by_exponent": _by_exponent,
     "_softmax_backward": _softmax_like("grad * result - result * sum(grad * result, dim, keepdim=True)"),
@@ -316,6 +359,11 @@ class _Meaning(ast.NodeTransformer):
             return self.method(called, node)
         if not isinstance(called, ast.Name) or node.keywords:
             raise _Unknown("a call")
+        if called.id == "_over_channels":
+            return self.visit(node.args[0])
+        found = expression(called.id, self.setting)
+        if found is not None:
+            return self.names(ast.parse(found, mode="eval").body)
         meaning = _MEANINGS.get(called.id)
         if meaning is _count or meaning is _repeated:
             return meaning(self.setting, *(self.visit(a) for a in node.args[:1]))
@@ -338,12 +386,19 @@ class _Meaning(ast.NodeTransformer):
         return tree
 
     def method(self, called, node):
+        if called.attr == "reshape" and ast.unparse(node.args[0]) == "grad.shape + (1, 1)":  # beside a matrix
+            return self.visit(called.value)
         if called.attr == "reshape":
             self.setting.note(f"reshaped to shape {shown_shape(self.setting.shapes[self.setting.target])}")
             return self.visit(called.value)
         if isinstance(called.value, ast.Name) and called.value.id == "math" and called.attr in ("sqrt", "log"):
             return ast.Call(_name(called.attr), [self.visit(a) for a in node.args], [])
         raise _Unknown(called.attr)
+
+    def visit_Subscript(self, node):  # noqa: N802
+        if isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "_standardized":
+            return self.visit(node.value)
+        raise _Unknown("a part")
 
     def visit_Attribute(self, node):  # noqa: N802
         if isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr == "pi":
@@ -366,9 +421,9 @@ class _Meaning(ast.NodeTransformer):
         for column, other in ((left, right), (right, left)):  # a column times a row
             if isinstance(column, ast.Call) and getattr(column.func, "id", "") == "_column":
                 return ast.Call(_name("outer"), [column.args[0], other], [])
-        if isinstance(node.op, ast.Pow) and isinstance(right, ast.Constant) and right.value == 1:
-            return left
-        if isinstance(node.op, ast.Mult) and isinstance(right, ast.Constant) and right.value == 1:
+        if isinstance(right, ast.Call) and getattr(right.func, "id", "") == "_reciprocal":
+            return ast.BinOp(left, ast.Div(), right.args[0])
+        if isinstance(node.op, ast.Pow | ast.Mult | ast.Div) and isinstance(right, ast.Constant) and right.value == 1:
             return left
         return ast.BinOp(left, node.op, right)
 
@@ -393,7 +448,8 @@ def _shape(tree, setting):
             return None
         if isinstance(node, ast.Name) and node.id in setting.shapes:
             shapes.append(setting.shapes[node.id])
-    return None if setting.notes or not shapes else _broadcast(shapes)
+    told = any("repeated" in note or note.startswith(("reshaped", "summed")) for note in setting.notes)
+    return None if told or not shapes else _broadcast(shapes)
 
 
 def _text(tree, names):
@@ -408,7 +464,7 @@ def _text(tree, names):
     tree = _Tidy().visit(Mark().visit(tree))
     text = ast.unparse(ast.fix_missing_locations(tree))
     text = text.replace(".T", "ᵀ")
-    text = re.sub(r"(NAME\d+_|\)) \*\* (\d+)(?![\d.])", lambda m: m[1] + m[2].translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"(NAME\d+_|\)|τ) \*\* (\d+)(?![\d.])", lambda m: m[1] + m[2].translate(_SUPERSCRIPTS), text)
 
     def put(found):
         name = names[order[int(found[1])]]

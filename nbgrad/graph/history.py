@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from .columns import columns_of as structure_of
 from .records import Graph, Summary
+from .table import DATA, HOW, IN_PLACE, table_of
 
 MOST_ENTRIES = 200
 COLUMNS = ("norm", "mean", "std", "min", "max", "nan", "inf", "zeros", "size")
@@ -16,37 +20,21 @@ _DIGITS = 6
 
 
 class Histories:
-    """The histories of one record: what belongs together is looked up once, so that many can be told."""
+    """The histories of one record: what belongs together is found among its columns, and only what is told is read."""
 
     def __init__(self, graph: Graph):
-        self._graph = graph
-        self._values = {v.id: v for v in graph.values}
-        self._order = {v.id: n for n, v in enumerate(graph.values)}
-        self._before = {c.outputs[0]: c.inputs[0] for c in graph.calls if c.in_place and c.inputs and c.outputs}
+        self._columns = structure_of(graph)
+        table = table_of(graph)
+        self._facts = _OfRecords(graph) if table is None or graph.steps is not table.steps else _OfTable(table)
+        columns, changes = self._columns, np.flatnonzero(self._facts.in_place)
+        made, taken = (np.searchsorted(calls, changes) for calls in (columns.output_calls, columns.input_calls))
+        both = (made < len(columns.outputs)) & (taken < len(columns.inputs))
+        made, taken, changes = made[both], taken[both], changes[both]
+        both = (columns.output_calls[made] == changes) & (columns.input_calls[taken] == changes)
+        self._before = dict(zip(columns.outputs[made[both]].tolist(), columns.inputs[taken[both]].tolist()))
         self._after = {old: new for new, old in self._before.items()}
-        self._expression, self._named, self._expressed = {}, {}, {}
-        for c in graph.calls:
-            if c.place is not None and not c.in_place:
-                where = (c.place.source, c.place.line, c.place.column, c.place.end_column, c.op)
-                for n, o in enumerate(c.outputs):
-                    self._expression[o] = (where, n)
-        for v in graph.values:
-            if v.name is not None:
-                self._named.setdefault(v.name, []).append(v.id)
-            if v.id in self._expression:
-                self._expressed.setdefault(self._expression[v.id], []).append(v.id)
-        self._gradients = self._read_steps()
-
-    def _read_steps(self):
-        """The gradient that every pass brought to every value: id -> (order, pass, summary) of each."""
-        outputs = {c.id: c.outputs for c in self._graph.calls}
-        found = {}
-        for order, step in enumerate(self._graph.steps):
-            ids = outputs.get(step.call, ()) if step.value is None else (step.value,)
-            for id, grad in zip(ids, step.grads_in):
-                if grad is not None:
-                    found.setdefault(id, []).append((order, step.backward, grad))
-        return found
+        self._which = np.zeros(len(columns.producer), np.int64)  # of its operator's results each value is
+        self._which[columns.outputs] = np.arange(len(columns.outputs)) - np.searchsorted(columns.output_calls, columns.output_calls)
 
     def tell(self, id: str, which: str) -> dict | None:
         """Tell the history of a value ("data") or of its gradient ("grad"), oldest first; None where the record has no such value.
@@ -55,28 +43,102 @@ class Histories:
         value, every name of `COLUMNS` lists one statistic, None where there was no finite element. Of more than `MOST_ENTRIES` entries every few
         are kept, always the first, the last and the first with a NaN or an infinity; `total` tells how many there were.
         """
-        if id not in self._values:
+        number = self._columns.values.get(id)
+        if number is None:
             return None
-        same = sorted(self._same(self._values[id]), key=self._order.get)
+        facts, same = self._facts, sorted(self._same(number))
         if which == "data":
-            entries = [(n, i, self._values[i].data) for n, i in enumerate(same) if self._values[i].data is not None]
+            entries = [(k, i, kept) for k, i in enumerate(same) if (kept := facts.data(i)) is not None]
         else:
-            brought = sorted((order, at, i, grad) for i in same for order, at, grad in self._gradients.get(i, ()))
-            entries = [(at, i, grad) for _, at, i, grad in brought]
-        kept = thinned(entries, lambda entry: bool(entry[2].nan or entry[2].inf))
-        return {"at": [e[0] for e in kept], "ids": [e[1] for e in kept], **columns_of([e[2] for e in kept]), "total": len(entries)}
+            passes = self._columns.step_pass
+            entries = [(int(passes[order]), i, kept) for order, i, kept in facts.gradients(same)]
+        odd = facts.not_finite([e[2] for e in entries]) if len(entries) > MOST_ENTRIES else ()
+        kept = thinned([*range(len(entries))], lambda k: odd[k])
+        told = [entries[k] for k in kept]
+        return {"at": [e[0] for e in told], "ids": [facts.id(e[1]) for e in told], **columns_of([facts.summary(e[2]) for e in told]),
+                "total": len(entries)}  # fmt: skip
 
-    def _same(self, value):
-        """Ids of the values that are one thing to the user: of the same name, or one expression each time it ran, or changed in place into one another."""
-        found = {value.id, *self._named.get(value.name, ())}
-        alike = self._expressed.get(self._expression.get(value.id), ())
-        found.update(i for i in alike if self._values[i].name in (None, value.name))
+    def _same(self, number):
+        """Numbers of the values that are one thing to the user: of the same name, or one expression each time it ran, or changed in place into one another."""
+        columns, name = self._columns, self._facts.name
+        mine = name(number)
+        found = {number, *(self._facts.named(mine) if mine is not None else ())}
+        made = columns.producer[number]
+        if made >= 0 and columns.place[made] >= 0 and not self._facts.in_place[made]:
+            made_by = columns.producer
+            alike = (made_by >= 0) & (self._which == self._which[number])
+            alike &= (columns.place[made_by] == columns.place[made]) & (columns.op[made_by] == columns.op[made]) & ~self._facts.in_place[made_by]
+            found.update(i for i in np.flatnonzero(alike).tolist() if name(i) in (None, mine))
         for step in (self._before, self._after):
-            id = value.id
-            while id in step and self._values[step[id]].name in (None, value.name):
-                id = step[id]
-                found.add(id)
+            at = number
+            while at in step and name(step[at]) in (None, mine):
+                at = step[at]
+                found.add(at)
         return found
+
+
+class _OfTable:
+    """What histories are told from, of a record that is kept in columns; a summary goes by its number until it is told."""
+
+    def __init__(self, table):
+        self._table, self.summary = table, table.summary
+        self.in_place = table.called[:, HOW] & IN_PLACE != 0
+        self._names, self._data = table.names.tolist(), table.state[:, DATA].tolist()
+
+    def id(self, number):
+        return f"t{number}"
+
+    def name(self, number):
+        return self._table.texts[self._names[number]] if self._names[number] >= 0 else None
+
+    def named(self, name):
+        return np.flatnonzero(self._table.names == self._table.texts.index(name)).tolist()
+
+    def data(self, number):
+        return None if self._data[number] == -1 else self._data[number]
+
+    def gradients(self, numbers):
+        return self._table.gradients_of(numbers)
+
+    def not_finite(self, numbers):
+        return self._table.odd(np.array(numbers))
+
+
+class _OfRecords:
+    """The same of a record that was read from a file or put together by hand."""
+
+    def __init__(self, graph):
+        self._values = graph.values
+        self.in_place = np.array([c.in_place for c in graph.calls], bool)
+        self._named, self._brought = {}, {}
+        for number, v in enumerate(graph.values):
+            self._named.setdefault(v.name, []).append(number)
+        numbers, outputs = {v.id: n for n, v in enumerate(graph.values)}, {c.id: c.outputs for c in graph.calls}
+        for order, step in enumerate(graph.steps):
+            for id, grad in zip(outputs.get(step.call, ()) if step.value is None else (step.value,), step.grads_in):
+                if grad is not None and id in numbers:
+                    self._brought.setdefault(numbers[id], []).append((order, grad))
+
+    def id(self, number):
+        return self._values[number].id
+
+    def name(self, number):
+        return self._values[number].name
+
+    def named(self, name):
+        return self._named[name]
+
+    def data(self, number):
+        return self._values[number].data
+
+    def gradients(self, numbers):
+        return sorted(((order, n, grad) for n in numbers for order, grad in self._brought.get(n, ())), key=lambda one: one[:2])
+
+    def summary(self, kept):
+        return kept
+
+    def not_finite(self, kept):
+        return [bool(s.nan or s.inf) for s in kept]
 
 
 def thinned(entries: list, marked, most: int = MOST_ENTRIES) -> list:

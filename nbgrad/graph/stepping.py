@@ -12,9 +12,13 @@ import json
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from . import formulas
 from ._text import shorten
+from .columns import columns_of
 from .records import Call, Graph, Step, Summary, Value, kept_with_graph
+from .table import table_of
 from .transform import scope_paths
 from .visible import Visible
 
@@ -35,9 +39,11 @@ class Stepping:
 
     def __init__(self, graph: Graph):
         self.graph = graph
-        self.starts = [n for n, s in enumerate(graph.steps) if n == 0 or s.backward != graph.steps[n - 1].backward]
+        self.columns = columns_of(graph)
+        passes = self.columns.step_pass
+        self.starts = [0, *(1 + np.flatnonzero(passes[1:] != passes[:-1])).tolist()] if len(passes) else []
         self._names = {}
-        self._sums = (None, {})  # of the pass looked at last: its first step, and for each value the steps at which a gradient went there
+        self._sums = (None, None, None, None)  # of the pass looked at last: its first step, and of each gradient sent the step and the value; the order by value
 
     # ---- what a page asks for
 
@@ -64,29 +70,23 @@ class Stepping:
         """
         if first not in self._end_of:
             return None
-        end, got, sent = self._end_of[first], {}, {}
+        end, got = self._end_of[first], {}
         shown, visible = {v.id for v in drawn.values}, Visible(self.graph, self._composites, drawn)
-        ran, looked_at = visible.ran(first, end), visible.touching(first, end)
-        for n in looked_at:
+        ran = visible.ran(first, end)
+        for n in visible.filling(first, end):
             step = self.graph.steps[n]
-            if step.value is not None and step.value in shown:
+            if step.value is not None:
                 before = got[step.value][3] if step.value in got else step.before and _numbers(step.before)
                 got[step.value] = [n, *(_numbers(step.after) if step.after else ["?", None]), before]
-            at, call = visible(step.call), self._call(step.call)
-            if call is None:
                 continue
+            call = self._call(step.call)
             for id, grad in zip(call.outputs, step.grads_in):
                 if grad is not None and id in shown:
                     got[id] = [n, *_numbers(grad), None]
-            if at is None:
-                continue
-            parts = {}
-            for id, grad in zip(call.inputs, step.grads_out):
-                if grad is not None and id in shown:
-                    parts.setdefault(id, []).append(grad)
-            to = sent.setdefault(at, {}) if parts else {}
-            for id, grads in parts.items():
-                to[id] = [to[id][0], n, None] if id in to else [n, n, _norm_of_sum(grads)]
+        sent = {}
+        for at, number, begin, last in visible.sending(*self._sent(first)):
+            id = self.graph.values[number].id
+            sent.setdefault(at, {})[id] = [begin, last, self._norm_sent(begin, id) if begin == last else None]
         plain = {"first": first, "ran": ran, "got": got, "sent": sent}
         if len(json.dumps(plain)) > MAX_TIMELINE:
             plain = {**plain, "got": {id: [n, norm, None, None] for id, (n, norm, _, _) in got.items()},
@@ -142,7 +142,11 @@ class Stepping:
         """Scope -> the composite operators around it from the outermost, each as the id of its last call, which stands for it when folded."""
         kinds = {s.id: s.kind for s in self.graph.scopes}
         around = {id: [s for s in path if kinds[s] == "composite"] for id, path in scope_paths(self.graph).items()}
-        last = {s: c.id for c in self.graph.calls for s in around.get(c.scope, ())}
+        scopes, ends = np.unique(self.columns.scope[::-1], return_index=True)  # where each scope has its last call
+        last = {}
+        for number, call in sorted(zip(scopes.tolist(), (len(self.columns.scope) - 1 - ends).tolist()), key=lambda one: one[1]):
+            if number >= 0 and (inside := around[self.graph.scopes[number].id]):
+                last.update(dict.fromkeys(inside, self.graph.calls[call].id))
         return {id: [last[s] for s in path if s in last] for id, path in around.items()}
 
     def standing_for(self, call: str | None) -> list[str]:
@@ -232,7 +236,7 @@ class Stepping:
                 continue
             if len(written) >= MAX_ROWS:
                 break
-            steps = self._sent(first)[id]
+            steps = self._sent_to(first, id)
             part = bisect.bisect_left(steps, n) + seen.get(id, 0) + 1
             seen[id] = seen.get(id, 0) + 1
             formula = self._formula(call, step, k, names, len(steps) > 1)
@@ -258,6 +262,8 @@ class Stepping:
             return {"text": f"{left} {adds} {found.text}", "words": True, "notes": list(found.notes)}
         if found is not None:
             notes = [n if not n.startswith(("summed", "repeated", "reshaped")) else f"then {n}" for n in found.notes]
+            if found.text == left and not notes:
+                return {"text": f"{left}, passed on as it is", "words": True, "notes": []}
             if found.text == left and notes:  # the same elements in another shape, inside one operator
                 return {"text": f"{left}, {found.notes[0]}", "words": True, "notes": []}
             return {"text": f"{left} {adds} {found.text}", "words": False, "notes": notes + self._reshaped(call, names, found.text)}
@@ -276,17 +282,19 @@ class Stepping:
         formula = dict(call.formulas).get(target)
         if formula is None or call.arguments.count(target) > 1 and not formula.startswith("_of_"):
             return None
-        if any(self._value(i).dtype.startswith("complex") for i in call.inputs + call.outputs):
-            return None  # what flows is conjugated on the way
         arguments = dict(zip(call.arguments, call.inputs))
         if call.arguments.count(target) > 1:
             arguments[target] = call.inputs[k]
         of = {**dict.fromkeys(("grad", "grad_output") if len(call.outputs) == 1 else ("grad_output",), call.outputs[0]), "result": call.outputs[0]}
         known = {name: gradient(names[id]) if name.startswith("grad") else names[id] for name, id in of.items()}
         if len(call.outputs) > 1:  # several results: their values come first
+            known |= {f"grad_{k}": gradient(names[o]) for k, o in enumerate(call.outputs[:8]) if o in seen}
             known |= {"grad_values": gradient(names[call.outputs[0]]), "grads": " and ".join(gradient(names[o]) if o in seen else "0" for o in call.outputs[:8])}
         known |= {name: names[id] for name, id in arguments.items() if name}
         shapes = {name: self._value(id).shape for name, id in {**of, **arguments}.items() if name}
+        if any(self._value(i).dtype.startswith("complex") for i in call.inputs + call.outputs):  # what flows is conjugated on the way
+            real = not self._value(call.inputs[k]).dtype.startswith("complex")
+            return formulas.complex_derivative(formula, target, op=call.op, names=known, shapes=shapes, real=real, params=dict(call.params))
         return formulas.derivative(formula, target, op=call.op, names=known, shapes=shapes, params=dict(call.params))
 
     def _reshaped(self, call, names, text):
@@ -299,17 +307,31 @@ class Stepping:
         return notes
 
     def _sent(self, first):
-        """At which steps a gradient goes to each value, in the pass that begins at a step."""
+        """Of each gradient that goes to an input in the pass that begins at a step: the step and the number of the value, as arrays in order."""
         if self._sums[0] != first:
-            sent = {}
-            for n in range(first, self._end_of[first]):
-                step = self.graph.steps[n]
-                call = self._call(step.call)
-                for id, grad in zip(call.inputs, step.grads_out) if call else ():
-                    if grad is not None:
-                        sent.setdefault(id, []).append(n)
-            self._sums = (first, sent)
-        return self._sums[1]
+            table, end = table_of(self.graph), self._end_of[first]
+            if table is not None and self.graph.steps is table.steps:
+                steps, values = table.sent(first, end)
+            else:
+                pairs = []
+                for n in range(first, end):
+                    step = self.graph.steps[n]
+                    call = self._call(step.call)
+                    pairs += [(n, self.columns.values[id]) for id, g in zip(call.inputs, step.grads_out) if g is not None] if call else ()
+                steps, values = np.array(pairs, np.int64).reshape(-1, 2).T
+            self._sums = (first, steps, values, np.argsort(values, kind="stable"))
+        return self._sums[1], self._sums[2]
+
+    def _sent_to(self, first, id):
+        """At which steps a gradient goes to this value, in the pass that begins at a step."""
+        steps, values = self._sent(first)
+        order, number = self._sums[3], self.columns.values[id]
+        return steps[order[slice(*np.searchsorted(values, (number, number + 1), sorter=order))]].tolist()
+
+    def _norm_sent(self, n, id):
+        """The norm of what one step sent to a value."""
+        step = self.graph.steps[n]
+        return _norm_of_sum([g for i, g in zip(self._call(step.call).inputs, step.grads_out) if i == id and g is not None])
 
     def _accumulation(self, step: Step):
         value = self._value(step.value)

@@ -214,6 +214,62 @@ class Table:
             found[:, some] = summaries.not_finite(np.where(numbers >= 0, numbers, -2 - numbers)[some])
         return found[0], found[1]
 
+    def odd(self, numbers: np.ndarray) -> np.ndarray:
+        """For each of these numbers of summaries (none of them -1) whether there is NaN or infinity."""
+        found = np.zeros(len(numbers), bool)
+        for summaries, some in ((self.summaries, numbers >= 0), (self.late, numbers < 0)):
+            nan, inf = summaries.not_finite(np.where(numbers >= 0, numbers, -2 - numbers)[some])
+            found[some] = nan | inf
+        return found
+
+    # ---- gradients, without making records of steps
+
+    @functools.cached_property
+    def _arrived(self):
+        """Of each gradient that a step brought to a value, in the order of the steps: the step, the value, the number of its summary."""
+        steps, found = self.stepped, []
+        begins = np.concatenate(([0], steps[:-1, SENT])) if len(steps) else np.empty(0, int)
+        ends = np.concatenate(([0], self.called[:, OUTPUTS]))
+        leaf, by_call = steps[:, VALUE] >= 0, (steps[:, VALUE] < 0) & (steps[:, CALL] >= 0)
+        first, made = ends[steps[:, CALL]], ends[steps[:, CALL] + 1] - ends[steps[:, CALL]]
+        came = np.minimum(steps[:, CAME] - begins, np.where(leaf, 1, np.where(by_call, made, 0)))
+        for k in range(int(came.max(initial=0))):
+            some = np.flatnonzero(came > k)
+            some = some[self.grads[begins[some] + k] != -1]
+            value = steps[some, VALUE].copy()
+            value[~leaf[some]] = self.outputs[first[some[~leaf[some]]] + k]
+            found.append((some, value, self.grads[begins[some] + k]))
+        if not found:
+            return (np.empty(0, int),) * 3
+        step, value, grad = (np.concatenate(parts) for parts in zip(*found))
+        order = np.argsort(step, kind="stable")
+        return step[order], value[order], grad[order]
+
+    def gradients_of(self, values: list[int]) -> list[tuple[int, int, int]]:
+        """The steps that brought a gradient to one of these values: the step, the value, the number of the gradient's summary."""
+        wanted = np.zeros(len(self.fixed), bool)
+        wanted[values] = True
+        some = wanted[self._arrived[1]]
+        return list(zip(*(column[some].tolist() for column in self._arrived)))
+
+    def sent(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of each gradient that steps `first` to before `end` sent to an input: the step, and the value; in order."""
+        steps = first + np.flatnonzero((self.stepped[first:end, CALL] >= 0) & (self.stepped[first:end, VALUE] < 0))
+        calls, came = self.stepped[steps, CALL], self.stepped[steps, CAME]
+        begins = np.concatenate(([0], self.called[:-1, INPUTS]))[calls] if len(calls) else calls
+        edges, found = self.called[calls, EDGES], []
+        for kind in np.unique(edges).tolist():
+            some = np.flatnonzero(edges == kind)
+            for k, edge in enumerate(self.edges[kind]):
+                if edge is not None:
+                    at = some[self.grads[came[some] + edge] != -1]
+                    found.append((steps[at], np.full(len(at), k), self.inputs[begins[at] + k]))
+        if not found:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        step, k, value = (np.concatenate(parts) for parts in zip(*found))
+        order = np.lexsort((k, step))
+        return step[order], value[order]
+
     def summary(self, number: int) -> Summary | None:
         """The summary of a number in `state` or `grads`."""
         return self.summaries[number] if number >= 0 else None if number == -1 else self.late[-2 - number]

@@ -46,11 +46,21 @@ class Visible:
         lasts = len(owners) - 1 - np.unique(owners[::-1], return_index=True)[1]
         return {self.ids[o]: [first + a, first + b] for o, a, b in zip(found.tolist(), begins.tolist(), lasts.tolist()) if o >= 0}
 
-    def touching(self, first: int, end: int) -> list[int]:
-        """Which of these steps are about a value that is drawn."""
+    def filling(self, first: int, end: int) -> list[int]:
+        """Which of these steps bring a drawn value its gradient."""
         columns = self.columns
         calls = np.zeros(len(self.owner), bool)
-        calls[columns.input_calls[self.values[columns.inputs]]] = True
         calls[columns.output_calls[self.values[columns.outputs]]] = True
         values = np.append(self.values, False)[columns.step_value[first:end]]
         return (first + np.flatnonzero(calls[columns.step_call[first:end]] | values)).tolist()
+
+    def sending(self, steps: np.ndarray, values: np.ndarray) -> list[tuple[str, int, int, int]]:
+        """Which drawn operators send gradients to drawn values, from the step and the value of each: (operator, number of the value, first step, last step)."""
+        owners = self.owner[self.columns.step_call[steps]]
+        some = np.flatnonzero(self.values[values] & (owners >= 0))
+        pairs, at = owners[some] * len(self.values) + values[some], steps[some]
+        found, begins = np.unique(pairs, return_index=True)
+        lasts = len(pairs) - 1 - np.unique(pairs[::-1], return_index=True)[1]
+        which = np.argsort(begins)
+        rows = zip(found[which].tolist(), at[begins[which]].tolist(), at[lasts[which]].tolist())
+        return [(self.ids[pair // len(self.values)], pair % len(self.values), a, b) for pair, a, b in rows]
