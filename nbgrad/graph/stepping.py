@@ -143,10 +143,10 @@ class Stepping:
         kinds = {s.id: s.kind for s in self.graph.scopes}
         around = {id: [s for s in path if kinds[s] == "composite"] for id, path in scope_paths(self.graph).items()}
         scopes, ends = np.unique(self.columns.scope[::-1], return_index=True)  # where each scope has its last call
-        last = {}
+        last, scope_ids = {}, [s.id for s in self.graph.scopes]
         for number, call in sorted(zip(scopes.tolist(), (len(self.columns.scope) - 1 - ends).tolist()), key=lambda one: one[1]):
-            if number >= 0 and (inside := around[self.graph.scopes[number].id]):
-                last.update(dict.fromkeys(inside, self.graph.calls[call].id))
+            if number >= 0 and (inside := around[scope_ids[number]]):
+                last.update(dict.fromkeys(inside, self.graph.calls[call].id if table_of(self.graph) is None else f"c{call}"))
         return {id: [last[s] for s in path if s in last] for id, path in around.items()}
 
     def standing_for(self, call: str | None) -> list[str]:

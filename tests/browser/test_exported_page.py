@@ -175,3 +175,18 @@ def test_backward_is_played_in_the_file_too(opened):
     page.get_by_test_id("player-last").click()
     expect(page.get_by_test_id("player-facts")).to_have_text("Step 402 is not in this file.")
     expect(page.get_by_test_id("inspector")).to_contain_text("Of the 402 steps of backward only the first 320 are in this file.")
+
+
+def test_a_long_loop_in_a_file_says_what_it_does_not_hold(opened):
+    with torch.graph.record() as g:
+        w = torch.tensor(1.0, requires_grad=True)
+        x = torch.ones(())
+        for _ in range(400):
+            x = (x * w).sin()
+        x.backward()
+    page = opened(g.to_html())
+    expect(page.locator("body")).to_contain_text("Of the 801 steps of backward only the first 320 are in this file.")
+    page.get_by_label("Step of backward").fill("700")
+    expect(page.locator(".nbx-player")).to_contain_text("Step 701 is not in this file.")
+    page.get_by_label("Search tensors and operators").fill("sin")
+    expect(page.locator(".nbx-found-count")).to_contain_text("in what is drawn")

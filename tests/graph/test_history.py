@@ -7,8 +7,11 @@ import pytest
 
 import nbgrad as torch
 from nbgrad._engine.observe import observing
+from nbgrad.graph import record
 from nbgrad.graph.capture import Recorder
 from nbgrad.graph.history import MOST_ENTRIES, Histories, thinned
+from nbgrad.graph.records import Graph
+from nbgrad.graph.stepping import stepping
 from nbgrad.notebook import live, rings
 from nbgrad.notebook.live import LiveTensors
 from nbgrad.notebook.pace import Pace
@@ -170,3 +173,31 @@ def test_a_large_tensor_is_followed_only_while_it_is_looked_at_and_does_not_hold
         kept._allowance = 1.0
         kept.pass_ended(lambda: {"large": (large, None), "small": (small, None)})
     assert kept.tell("small", "data")["at"] == list(range(10)) and kept.tell("large", "data")["at"] == list(range(5, 10))
+
+
+def test_a_record_in_columns_and_one_read_from_a_file_tell_the_same():
+    with record() as drawn:
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        x = torch.ones(2)
+        for _ in range(4):
+            w.grad = None
+            h = (w * x).relu()
+            parts = h.split(1)
+            loss = (parts[0] * parts[1]).log().sum() + h.sum()
+            loss.backward()
+            with torch.no_grad():
+                w -= 0.9 * w.grad
+    again = Graph.from_json(drawn.graph.to_json())
+    ours, theirs = Histories(drawn.graph), Histories(again)
+    told = 0
+    for value in drawn.graph.values:
+        for which in ("data", "grad"):
+            assert repr(ours.tell(value.id, which)) == repr(theirs.tell(value.id, which)), (value.id, which)
+            told += ours.tell(value.id, which)["total"]
+    assert told > 100
+    mine, other = stepping(drawn.graph), stepping(again)
+    for first in mine.starts:
+        for level in ("story", "ops"):
+            shown = drawn.look(level=level).graph
+            assert repr(mine.timeline(first, shown)) == repr(other.timeline(first, shown))
+    assert [repr(mine.facts(n)) for n in range(len(again.steps))] == [repr(other.facts(n)) for n in range(len(again.steps))]

@@ -505,11 +505,12 @@ export class Picture {
   }
 }
 
-function drawBadge(place, kind, text) {
+/** Put a badge on a node or row. @param {any} place @param {string} kind "nan", or the word to write @param {string} text all of it */
+export function drawBadge(place, kind, text) {
   const box = place.getBBox();
   const word = svgElement("text", {}, kind === "nan" ? "NaN" : kind);
   const frame = svgElement("rect", { rx: 6, height: 13 });
-  place.append(svgElement("g", { class: "nbx-mark", dataset: { kind } }, svgElement("title", {}, text), frame, word));
+  place.append(svgElement("g", { class: "nbx-mark", dataset: { kind: kind === "NaN" || kind === "Inf" ? "nan" : kind } }, svgElement("title", {}, text), frame, word));
   const width = word.getComputedTextLength() + 12;
   const [right, middle] = [box.x + box.width + 4, place.classList.contains("nb-row") ? box.y + box.height / 2 : box.y];
   for (const [name, value] of Object.entries({ x: right - width, y: middle - 6.5, width })) frame.setAttribute(name, value);

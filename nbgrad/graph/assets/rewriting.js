@@ -1,6 +1,7 @@
 // Writing other numbers into the picture, and the recorded ones again: the words on nodes, and what came back along edges. Ink only: nothing moves.
 
 import { formatBrief } from "./format.js";
+import { drawBadge } from "./picture.js";
 
 export class Rewriting {
   /** @param {import("./picture.js").Picture} picture */
@@ -22,6 +23,19 @@ export class Rewriting {
       const texts = [...node.querySelectorAll(":scope > text:not(.nb-grad)")];
       if (!this.words.has(node)) this.words.set(node, texts.map((text) => [...text.children].map((span) => span.textContent)));
       this.write(node, lines);
+    }
+  }
+
+  /** Mark the nodes that hold what is not a number, and no others. @param {{ [id: string]: string }} badges node -> "NaN" or "Inf" */
+  setBadges(badges) {
+    for (const node of this.picture.nodes) {
+      const word = badges[node.getAttribute("data-id") ?? ""];
+      const own = node.querySelector(":scope > .nb-bad");
+      own?.setAttribute("display", word ? "inline" : "none");
+      node.querySelector(":scope > .nbx-mark[data-imagined]")?.remove();
+      if (!word || own) continue;
+      drawBadge(node, word, `${word} under this change`);
+      node.lastElementChild.setAttribute("data-imagined", "");
     }
   }
 
@@ -66,6 +80,8 @@ export class Rewriting {
       twin.querySelector("path").setAttribute("stroke-width", width);
       twin.setAttribute("class", kind);
     }
+    for (const badge of this.picture.drawing?.querySelectorAll(".nb-bad") ?? []) badge.removeAttribute("display");
+    for (const badge of this.picture.drawing?.querySelectorAll(".nbx-mark[data-imagined]") ?? []) badge.remove();
     for (const [line, text] of this.norms) (line.querySelector("tspan") ?? line).textContent = text;
   }
 }

@@ -63,7 +63,16 @@ export class Search {
   }
 
   say(count) {
+    this.found.title = "";
     this.found.textContent = `${count.toLocaleString("en")} ${count === 1 ? "match" : "matches"}`;
+  }
+
+  /** Nobody knows the whole record: say that what is folded away was not searched. */
+  sayWhere() {
+    const whole = this.explorer.shared.get("folding")?.whole?.operators ?? 0;
+    if (whole <= this.explorer.record.calls.size) return;
+    this.found.textContent = `${this.found.textContent} in what is drawn`;
+    this.found.title = "What is folded away is not searched here: that takes the kernel that recorded it.";
   }
 
   /** A letter or two find names; longer words also find node names, dtypes and shapes; as graph/find.py does for the whole record. */
@@ -79,7 +88,8 @@ export class Search {
 
   async ask(wanted) {
     const answer = await this.explorer.host.ask("find", { text: wanted }).catch(() => null);
-    if (!answer || wanted !== this.asked) return; // without the whole record what is shown has answered already
+    if (wanted !== this.asked) return;
+    if (!answer) return this.sayWhere(); // what is shown has answered already
     const { count, hits } = answer.header;
     this.say(count);
     const ids = new Set(hits.map((hit) => hit.id));

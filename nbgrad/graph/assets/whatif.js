@@ -250,6 +250,7 @@ export class WhatIf {
       const state = Object.entries(header.state).filter(([id]) => record.values.has(id));
       this.explorer.imagine(Object.fromEntries(state.map(([id, now]) => [id, { ...now, stamp: `what if ${stamp}` }])));
       for (const [id, lines] of Object.entries(header.nodes)) this.rewriting.setValue(id, lines);
+      this.rewriting.setBadges(header.bad ?? {});
       // after the gradients of the values: along an edge comes only what its own operator sent
       this.edges = header.edges;
       this.updated();

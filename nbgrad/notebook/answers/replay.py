@@ -80,7 +80,7 @@ def _picture(view, changes):
         if size > MOST_BYTES:
             return {"refused": "the picture shows too much at once to follow: close a group, or look at a part"}
     notes = [note for note in graph.notes if note not in view.drawing.graph.notes]
-    return {"state": state, "nodes": nodes, "edges": edges, "bad": [n.value or n.id for n in drawn.nodes if n.badge], "notes": notes}
+    return {"state": state, "nodes": nodes, "edges": edges, "bad": {n.id: n.badge for n in drawn.nodes if n.badge}, "notes": notes}
 
 
 class _Imagined:

@@ -121,6 +121,50 @@ def test_a_slider_on_a_scalar_moves_every_number(ask_kernel):
     expect(page.get_by_test_id("pane-grad")).to_contain_text(f"{grad:.3g}")
 
 
+def badges(page):
+    """The words of the badges that are seen, by node."""
+    return page.evaluate("""() => Object.fromEntries([...document.querySelectorAll('.nb-bad, .nbx-mark')]
+        .filter((b) => getComputedStyle(b).display !== 'none').map((b) => [b.closest('[data-id]').dataset.value || b.closest('[data-id]').dataset.id, b.lastElementChild.textContent]))""")
+
+
+def test_what_is_not_a_number_is_marked_as_the_slider_moves(ask_kernel):
+    with torch.graph.record() as g:
+        w = torch.tensor(0.5, requires_grad=True)
+        root = (w - 0.25).sqrt()
+        loss = root * 3
+        loss.backward()
+    page = ask_kernel(g)
+    page.evaluate("H.model.receive('selected', 't0')")
+    assert badges(page) == {}
+    slide(page, 0.1)
+    expect(banner(page)).to_contain_text("w = 0.1")
+    expect(page.locator(".nbx-mark")).not_to_have_count(0)
+    assert set(badges(page).values()) == {"NaN"}
+    slide(page, 0.75)
+    expect(banner(page)).to_contain_text("w = 0.75")
+    expect(page.locator(".nbx-mark")).to_have_count(0)
+    assert badges(page) == {}
+
+
+def test_recorded_badges_go_and_come_back(ask_kernel):
+    with torch.graph.record() as g:
+        w = torch.tensor(-0.5, requires_grad=True)
+        root = w.sqrt()
+        loss = root * 3
+        loss.backward()
+    page = ask_kernel(g)
+    recorded = badges(page)
+    assert "NaN" in recorded.values()
+    page.evaluate("H.model.receive('selected', 't0')")
+    slide(page, 0.5)
+    expect(banner(page)).to_contain_text("w = 0.5")
+    expect(page.locator(".nb-bad[display=none]")).not_to_have_count(0)
+    assert badges(page) == {}
+    banner(page).get_by_role("button").click()
+    expect(banner(page)).to_be_hidden()
+    assert badges(page) == recorded
+
+
 def test_norms_on_edges_follow_and_come_back(ask_kernel):
     page = ask_kernel(neuron())
     labels = "els => els.map((e) => e.textContent)"
