@@ -46,6 +46,16 @@ def main(words):
             print(f"  {part:<8}plain {said(statistics.median(plain)):>9}   recorded {said(statistics.median(recorded)):>9}"
                   f"   {ratio(recorded, plain):.2f} times the plain one")  # fmt: skip
         print()
+    if wanted("functions"):
+        print("functions: %%autograd --no-widget on a cell of 1,000 operators, by the functions of the user's that they run in (the least of 15 runs)")
+        for name, (recorded, plain) in notebook.overhead_in_functions().items():
+            print(f"  {name:<20}plain {said(min(plain)):>9}   recorded {said(min(recorded)):>9}   {min(recorded) / min(plain):.2f} times the plain one")
+        print()
+    if wanted("saving"):
+        print("saving: a recurrent loop as one HTML file")
+        for name, (seconds, size) in notebook.saving().items():
+            print(f"  {name:<24}{said(seconds):>10}{size / 1e6:>8.2f} MB")
+        print()
     if wanted("training loop"):
         print("training loop in a kernel: a step alone, and beside live views or watched (the least of several runs)")
         for name, times in training.costs().items():

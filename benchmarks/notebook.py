@@ -33,6 +33,36 @@ took = time.perf_counter() - began
 """
 CELLS = {15: FEW, 1_000: LOOP.format(times=500), 10_000: LOOP.format(times=5_000)}
 
+IN_FUNCTIONS = {
+    "in the cell": """
+x = x0
+began = time.perf_counter()
+for _ in range(500):
+    x = x * a + b
+took = time.perf_counter() - began
+""",
+    "100 calls of 10": """
+def several(x):
+    for _ in range(5):
+        x = x * a + b
+    return x
+x = x0
+began = time.perf_counter()
+for _ in range(100):
+    x = several(x)
+took = time.perf_counter() - began
+""",
+    "1,000 calls of 1": """
+def one(x):
+    return x * a
+x = x0
+began = time.perf_counter()
+for _ in range(1_000):
+    x = one(x)
+took = time.perf_counter() - began
+""",
+}
+
 
 @functools.cache
 def _shell():
@@ -69,6 +99,31 @@ def overhead(rounds: int = 15) -> dict[str, list[float]]:
             found[f"inside, {kind}"].append(inside)
             found[f"whole, {kind}"].append(whole)
     return {name: times[1:] for name, times in found.items()}  # the first round loads things
+
+
+def overhead_in_functions(rounds: int = 15) -> dict[str, tuple[list[float], list[float]]]:
+    """Seconds inside a cell of 1,000 operators, recorded and plain, by which functions of the user's they run in."""
+    shell = _shell()
+    found = {name: ([], []) for name in IN_FUNCTIONS}
+    for _ in range(rounds + 1):
+        for name, cell in IN_FUNCTIONS.items():
+            for source, times in zip(("%%autograd --no-widget\n" + cell, cell), found[name]):
+                times.append(_runs(shell, source)[1])
+    return {name: tuple(times[1:] for times in both) for name, both in found.items()}
+
+
+def saving(counts=(15, 1_000, 10_000, 100_000)) -> dict[str, tuple[float, int]]:
+    """Seconds that it takes to save a recurrent loop as one HTML file, and its characters, by the number of its operators."""
+    from nbgrad.graph.drawing import Drawing
+
+    shell, found = _shell(), {}
+    for count in counts:
+        _runs(shell, "%%autograd --name kept\n" + LARGE.replace("25_000", str(max(1, count // 4))))
+        drawing = Drawing(shell.user_ns["kept"])
+        start = time.perf_counter()
+        page = drawing.to_html()
+        found[f"{count:,} operators"] = time.perf_counter() - start, len(page)
+    return found
 
 
 def first_pictures() -> dict[str, list[float]]:
