@@ -190,6 +190,7 @@ class _Builder:
             value = self.values[id]
             plain = source in self.nodes and self.nodes[source].value is None and id not in self.labelled
             label = _text.shape(value) if plain and (self.show_values or len(graph.calls) <= CARDS_ABOVE) else ""
+            label = "" if label == "()" else label  # a single number goes without
             if several > 1:
                 label = f"{several} × {_text.shape(value)}"
             self.labelled.add(id)
