@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import textwrap
 import unicodedata
 
@@ -18,6 +19,8 @@ _WIDTHS = {  # in hundredths of the font's size, those of a wide sans serif, so 
 }
 _WIDTH = {c: w / 100 for w, letters in _WIDTHS.items() for c in letters}
 BOLD = 1.11
+
+_WORD = re.compile(r"^(\w\w)\w{2,}")  # the beginning of a word, and the rest of it
 
 GLYPHS = {
     "matmul": "@", "mm": "@", "mv": "@", "bmm": "@", "dot": "@", "add": "+", "sub": "−", "mul": "×", "div": "÷", "true_divide": "÷",
@@ -86,16 +89,23 @@ def wrapped(text: str, lines: int, most: int) -> list[str]:
 
 
 def shorten_path(text: str, most: int) -> str:
-    """Cut whole parts out of the middle of a long path: `net…neurons[0].w[0]`; of what has none, letters."""
+    """Cut a long path short: first the words in its middle, `net.la…[0].ne…[0].w[0]`, then whole parts of it; of what has none, letters."""
     text = clean(text)
+    if len(text) <= most:
+        return text
     first, *parts = text.split(".")
+    words = [_WORD.sub(r"\1…", part) for part in parts[:-1]]
+    for n in range(1, len(words) + 1):
+        short = ".".join([first, *words[:n], *parts[n:]])
+        if len(short) <= most:
+            return short
     kept, room = [], most - len(first) - 1
     for part in reversed(parts[1:]):
         room -= len(part) + bool(kept)
         if room < 0:
             break
         kept.insert(0, part)
-    return text if len(text) <= most else first + "…" + ".".join(kept) if kept else shorten(text, most)
+    return first + "…" + ".".join(kept) if kept else shorten(text, most)
 
 
 def number(x: float | int | bool | str | None) -> str:

@@ -39,7 +39,9 @@ class Labels:
             self.take((x - n.width / 2, y - n.height / 2, x + n.width / 2 + (SIGN if n.kind == "group" else 0), y + n.height / 2))
         for c in picture.clusters:
             if c.id in layout.clusters:
-                x, y, wide, _ = layout.clusters[c.id]
+                x, y, wide, high = layout.clusters[c.id]
+                for line in ((x, y, x + wide, y), (x, y + high, x + wide, y + high), (x, y, x, y + high), (x + wide, y, x + wide, y + high)):
+                    self.take((line[0] - 1, line[1] - 1, line[2] + 1, line[3] + 1))
                 self.take((x + 6, y + 4, x + 14 + _text.text_width(c.heading, SMALL), y + 20))
                 self.take((x + wide - SIGN, y - SIGN, x + wide + SIGN, y + SIGN))  # where it is closed
 

@@ -213,7 +213,8 @@ def test_an_operator_that_failed_tells_why_and_shows_the_shapes_it_was_given():
 
 
 def test_long_names_lose_parts_in_the_middle():
-    assert _text.shorten_path("net.layers[0].neurons[0].w[0]", 24) == "net…neurons[0].w[0]"
+    assert _text.shorten_path("net.layers[0].neurons[0].w[0]", 24) == "net.la…[0].ne…[0].w[0]"
+    assert _text.shorten_path("model.encoder.layers.11.attention.query.weight", 28) == "model…attention.query.weight"
     assert _text.shorten_path("net.fc.weight", 24) == "net.fc.weight"
     assert len(_text.shorten_path("x" * 10_000, 24)) == 24 and len(_text.shorten_path("." * 10_000, 24)) <= 24
     assert _text.wrapped("ValueError: " + "long " * 90, 3, 20)[-1].endswith("…")
