@@ -71,6 +71,7 @@ FLOORS = {
     "nbgrad.graph.inspect_window": 6,
     "nbgrad.graph.captured": 6,
     "nbgrad.graph.local_jacobian": 6,
+    "nbgrad.graph.parameters": 6,
     "nbgrad.notebook": 7,
 }
 ENGINE = ("nbgrad._engine", "nbgrad._ops")

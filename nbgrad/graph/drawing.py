@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import os
 import pathlib
 import sys
@@ -105,9 +104,8 @@ class Drawing:
     @functools.cached_property
     def whole(self) -> dict[str, int]:
         """How many tensors and operators the whole record has, however few of them are shown; how many parameters, and numbers in them."""
-        learned = learning(self.graph)
-        numbers = sum(math.prod(v.shape) for v in learned)
-        return {"tensors": len(self.graph.values), "operators": len(self.graph.calls), "parameters": len(learned), "numbers": numbers}
+        parameters, numbers = learning(self.graph)
+        return {"tensors": len(self.graph.values), "operators": len(self.graph.calls), "parameters": parameters, "numbers": numbers}
 
     @property
     def shown(self) -> Graph:

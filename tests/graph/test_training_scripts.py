@@ -5,6 +5,7 @@ import pytest
 import nbgrad as torch
 from nbgrad import nn
 from nbgrad.graph import _text, record
+from nbgrad.graph.parameters import learning
 from nbgrad.graph.picture import picture
 from nbgrad.graph.records import Graph
 from nbgrad.graph.scene import scene
@@ -72,6 +73,11 @@ def test_modules_and_parameters_bear_the_names_that_the_user_has_for_them(module
 
 def test_what_learns_is_counted_in_the_whole_record(modules):
     assert modules.whole["parameters"] == 8 and modules.whole["numbers"] == 2 * (4 + 16 + 4) + 5
+
+
+def test_what_learns_is_counted_alike_in_columns_and_in_plain_records(modules, trained):
+    for drawing, count, numbers in ((modules, 8, 53), (trained, 4, 15 + 5 + 5 + 1)):
+        assert learning(drawing.graph) == learning(Graph.from_json(drawing.to_json())) == (count, numbers)
 
 
 def test_a_module_called_twice_is_named_at_each_call():

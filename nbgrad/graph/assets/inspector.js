@@ -1,7 +1,7 @@
 // The inspector: everything about the selected tensor or operator, from the record at once and from the kernel when it answers.
 
 import { element } from "./dom.js";
-import { formatCount, formatNumber, formatShape, oneLine, plural } from "./format.js";
+import { formatBrief, formatCount, formatNumber, formatShape, oneLine, plural } from "./format.js";
 import { opName } from "./record.js";
 import { TensorView } from "./tensor.js";
 
@@ -148,7 +148,7 @@ export class Inspector {
 
   gradientText(id) {
     const value = this.options.record.values.get(id);
-    return `∂ ${formatNumber(value && this.options.record.normOf(this.options.record.gradOf(value, this.options.state(id)).grad))}`;
+    return `∂ ${formatBrief(value && this.options.record.normOf(this.options.record.gradOf(value, this.options.state(id)).grad))}`;
   }
 
   refreshGradients() {
@@ -201,8 +201,8 @@ export class Inspector {
       [
         "learns",
         count > 0 && [
-          ...listed.map((value) => this.link(value.id, record.label(value.id))),
-          element("span", { class: "nbx-quiet" }, `${more > 0 ? `${listed.length ? "and " : ""}${formatCount(more)} more, ` : ""}${plural(learned, "number")}`),
+          listed.length > 0 && this.valueTable(listed.map((value) => value.id)),
+          element("div", { class: "nbx-quiet" }, `${more > 0 ? `${listed.length ? "and " : ""}${formatCount(more)} more, ` : ""}${plural(learned, "number")}`),
         ],
       ],
       ["notes", record.notes.length && record.notes.map((note) => element("div", {}, note))],
