@@ -250,7 +250,7 @@ export class Explorer {
     for (const id of changed) this.inkGradient(id);
     this.picture.relabel(new Set(changed));
     if (firstGradient && this.backwardSeen()) this.showBackward(true);
-    if (changed.includes(this.selected) || this.record.calls.has(this.selected)) this.inspector.refresh();
+    if (!this.selected || changed.includes(this.selected) || this.record.calls.has(this.selected)) this.inspector.refresh();
     for (const part of this.parts) part.updated?.(changed);
     this.announceChange(changed, before);
   }

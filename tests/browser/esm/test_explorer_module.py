@@ -1,6 +1,7 @@
 """The explorer's behaviour in a plain page: choosing, walking, zooming, live gradients, and what it says when there is nothing."""
 
 import dataclasses
+import re
 
 import lesson
 import numpy as np
@@ -178,8 +179,15 @@ def test_operator_table_follows_live_gradients_without_losing_focus(explore):
     link = inspector(page).get_by_role("button", name="b", exact=True)
     link.focus()
     push(page, {"t3": {"data": None, "grad": {"size": 3, "norm": 7.5}, "stamp": 1}})
-    expect(inspector(page)).to_contain_text("∂ 7.50")
+    expect(inspector(page)).to_contain_text("∂ 7.5")
     expect(link).to_be_focused()
+
+
+def test_the_list_of_what_learns_follows_live_gradients(explore):
+    page = explore()
+    expect(inspector(page).locator("[data-norm=t3]")).to_have_text(re.compile(r"∂ 0\.\d+"))
+    push(page, {"t3": {"data": None, "grad": None, "stamp": 1}})
+    expect(inspector(page).locator("[data-norm=t3]")).to_have_text("∂ –")
 
 
 # -- requests --------------------------------------------------------------------------------------------------------------------------
