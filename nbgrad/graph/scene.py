@@ -267,18 +267,27 @@ def _close(cut, first, last):
 def _show_iteration(cut, first, last, iteration):
     id = next((id for id, f in _folds(cut).items() if (f.first, f.last) == (first, last) and f.times), None)
     inside = [i for i, u in enumerate(cut.units) if first <= u.first and u.last <= last]
-    items = restricted(cut.outline, cut.outline.loops, first, last)
-    if id is None or not inside or len(items) != 1 or not isinstance(items[0], Loop):
+    loop = _loop_between(cut.outline, first, last)
+    if id is None or not inside or loop is None:
         return
-    iteration = max(0, min(iteration, len(items[0].iterations) - 1))
+    iteration = max(0, min(iteration, len(loop.iterations) - 1))
     scope = cut.scopes[id]
     around, _ = _around(cut, scope.parent)
     inner = Cut.like(cut)
     inner.units.clear()
-    inner.add(items, "ends", around, lambda a, b: iteration if (a, b) == (first, last) else None)
+    inner.add([loop], "ends", around, lambda a, b: iteration if (a, b) == (first, last) else None)
     inner.scopes[id] = dataclasses.replace(inner.scopes[id], name=scope.name)
     cut.units[inside[0] : inside[-1] + 1] = inner.units
     cut.scopes, cut.folds = inner.scopes, inner.folds
+
+
+def _loop_between(outline, first, last):
+    """The loop that is all of what lies between two calls, its last iteration whole or not; None where there is none."""
+    for items in (outline.loops, outline.loops_cut_short):
+        found = restricted(outline, items, first, last)
+        if len(found) == 1 and isinstance(found[0], Loop):
+            return found[0]
+    return None
 
 
 def _reveal(cut, id):
@@ -306,8 +315,10 @@ def _reveal(cut, id):
         if unit is None and fold is None:
             return
         if fold is not None and fold.times and (unit is None or (unit.first, unit.last) != (fold.first, fold.last)):
-            [item] = restricted(cut.outline, cut.outline.loops, fold.first, fold.last)
-            starts = [int(cut.outline.starts[item.first(i)]) for i in range(len(item.iterations))]
+            loop = _loop_between(cut.outline, fold.first, fold.last)
+            if loop is None:
+                return
+            starts = [int(cut.outline.starts[loop.first(i)]) for i in range(len(loop.iterations))]
             _show_iteration(cut, fold.first, fold.last, max(i for i, start in enumerate(starts) if start <= call))
         else:
             _open(cut, unit.first, unit.last)

@@ -203,6 +203,20 @@ def test_a_file_holds_the_steps_of_the_iteration_that_it_shows(trained):
     assert str({"window": (steps - 1) // 64}) in found or steps <= 64
 
 
+def test_the_slider_works_where_the_last_iteration_is_cut_short():
+    w = torch.full((3, 3), 0.1, requires_grad=True)
+    with record() as g:
+        h = torch.ones(2, 3)
+        for t in range(5):
+            h = torch.tanh(h @ w)
+            if t < 4:
+                h = h * 2
+    fold = next(f for f in g.first_look.folds.values() if f.times)
+    assert fold.times == 5
+    shown = g.look(({"iteration": [*fold.ends, 2]},))
+    assert next(f for f in shown.folds.values() if f.times).shown == (2,) and ops(shown.graph) != ops(g.shown)
+
+
 # ---- what fails, and long names
 
 
