@@ -37,7 +37,7 @@ def test_a_slider_goes_through_the_iterations_by_keyboard(notebook):
     slider = page.locator(".nbx-loop input[type=range]")
     slider.focus()
     slider.press("ArrowRight")
-    expect(page.locator(".nbx-loop output")).to_have_text("2 of 1000")
+    expect(page.locator(".nbx-loop output")).to_have_text("2 of 1,000")
     expect(page.locator(".nb-group[aria-label^='998 more']")).to_have_count(1)
     expect(slider).to_be_focused()
     slider.press("End")
@@ -51,7 +51,7 @@ def test_search_finds_what_is_folded_and_opens_the_way_to_it(notebook):
     expect(page.locator(".nbx-found-count")).to_have_text("1,000 matches")
     page.locator(".nbx-hits li", has_text="folded").first.click()
     expect(page.get_by_test_id("inspector").locator("h2")).to_have_text("tanh")
-    expect(page.locator(".nbx-loop output")).to_have_text("2 of 1000")
+    expect(page.locator(".nbx-loop output")).to_have_text("2 of 1,000")
 
 
 def test_two_views_of_one_graph_stay_in_step(notebook):

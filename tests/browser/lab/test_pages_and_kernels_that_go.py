@@ -133,7 +133,7 @@ def what_needs_a_kernel_says_so(output):
 def test_a_kernel_that_dies_in_a_watched_cell_leaves_views_that_say_so(mortal):
     before, running = begin(mortal, LOAD, CELL, WATCHED), mortal.output(2)
     run_cell(mortal, 2)
-    expect(running.get_by_test_id("progress")).to_contain_text("of 1 000 · loss", timeout=20_000)
+    expect(running.get_by_test_id("progress")).to_contain_text("of 1,000 · loss", timeout=20_000)
     os.kill(int((mortal.server.root / "process").read_text()), signal.SIGKILL)
     expect(before.locator(".nbx-status")).to_have_text(GONE, timeout=15_000)
     expect(running.get_by_test_id("progress")).to_contain_text("the kernel is gone: stopped at step")
