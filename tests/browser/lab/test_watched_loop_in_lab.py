@@ -37,7 +37,7 @@ def test_the_loop_is_seen_while_it_runs_and_after_a_reload(notebook):
     notebook.reset(SETUP, LOOP).start()
     output = notebook.output(1)
     expect(output.locator("[data-strip]")).to_have_count(2, timeout=20_000)
-    expect(progress(notebook)).to_have_text(re.compile(r"^step [\d ]+ of 3 000 · loss"))
+    expect(progress(notebook)).to_have_text(re.compile(r"^step [\d,]+ of 3,000 · loss"))
     gradient = output.locator(".nb-node.nb-parameter .nb-grad").first
     for follows in (progress(notebook), gradient):
         shown = follows.text_content()
