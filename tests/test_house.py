@@ -65,6 +65,8 @@ FLOORS = {
     "nbgrad.graph.summary": 6,
     "nbgrad.graph.source": 6,
     "nbgrad.graph._elements": 6,
+    "nbgrad.graph.history": 6,
+    "nbgrad.graph.stepping": 6,
     "nbgrad.graph.inspect_array": 6,
     "nbgrad.graph.inspect_difference": 6,
     "nbgrad.graph.inspect_histogram": 6,
