@@ -31,6 +31,7 @@ from . import (  # noqa: F401
     matmul,
     normalization,
     pointwise,
+    pooling,
     questions,
     random,
     rearrange,
