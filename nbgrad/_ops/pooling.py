@@ -95,13 +95,21 @@ def region_bounds(n, count):
     return index * n // max(count, 1), -(-(index + 1) * n // max(count, 1))
 
 
-def _max_adaptive(input, sizes):
+@functools.lru_cache(256)
+def _region_taps(inner, sizes):
+    """For each dimension the places in regions: slices where all are equally long; a shorter region names its last element again."""
     taps = []
-    for n, count in zip(input.shape[input.ndim - len(sizes) :], sizes):
+    for n, count in zip(inner, sizes):
         start, end = region_bounds(n, count)
         longest = int((end - start).max(initial=1))
-        taps.append([np.minimum(start + i, end - 1) for i in range(longest)])  # a shorter region names its last element again
-    return _max_of_regions(input, _places(input.shape[input.ndim - len(sizes) :]), taps)
+        even = count and n % count == 0
+        taps.append([slice(i, None, longest) if even else np.minimum(start + i, end - 1) for i in range(longest)])
+    return taps
+
+
+def _max_adaptive(input, sizes):
+    inner = input.shape[input.ndim - len(sizes) :]
+    return _max_of_regions(input, _places(inner), _region_taps(inner, sizes))
 
 
 def _max_fractional(input, samples, kernel, sizes):
