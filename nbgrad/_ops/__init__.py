@@ -25,6 +25,7 @@ from . import (  # noqa: F401
     from_data,
     gathering,
     indexing,
+    interpolation,
     joining,
     layers,
     loss,

@@ -104,11 +104,15 @@ def _sources(count, results, align_corners, scale, single):
 
 
 def _nearest(count, results, scale, exact, single):
-    """The nearest element; without `exact`, of the beginning of each result's stretch rather than its middle."""
-    kind = np.float32  # PyTorch finds these places in single precision whatever the tensor is
-    step = _step(count, results, False, scale, kind)
-    place = np.arange(results).astype(kind) + kind(0.5 if exact else 0)
-    index = np.minimum(np.floor(place * step).astype(np.int64), count - 1)
+    """The nearest element; without `exact`, of the beginning of each result's stretch rather than its middle.
+
+    Where a place falls between two elements, rounding decides: it is done as PyTorch mostly does it, which ends in single precision for either type.
+    (Small images, and gradients, take other paths there, and may give another neighbour.)
+    """
+    kind = np.float32 if single else np.float64
+    step, place = _step(count, results, False, scale, kind), np.arange(results)
+    place = ((place + 0.5) * float(step) - 0.5).astype(kind) + kind(0.5) if exact else place.astype(kind) * step
+    index = np.minimum(np.floor(place.astype(np.float32)).astype(np.int64), count - 1)
     return Table(index[None], np.ones((1, results)), count)
 
 
