@@ -22,6 +22,7 @@ from . import (  # noqa: F401
     einsum,
     elementary,
     factorization,
+    folding,
     from_data,
     gathering,
     indexing,
