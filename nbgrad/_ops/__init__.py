@@ -25,6 +25,7 @@ from . import (  # noqa: F401
     folding,
     from_data,
     gathering,
+    grids,
     indexing,
     interpolation,
     joining,

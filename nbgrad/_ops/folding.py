@@ -124,8 +124,6 @@ def pixel_shuffle(self, upscale_factor):
         raise RuntimeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {self.ndim} dimension(s)")
     if r <= 0:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
-    if not self.size:  # PyTorch leaves what is empty as it is
-        return self.copy()
     *lead, c, h, w = self.shape
     if c % (r * r):
         raise RuntimeError(f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
@@ -143,8 +141,6 @@ def pixel_unshuffle(self, downscale_factor):
         raise RuntimeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {self.ndim} dimension(s)")
     if r <= 0:
         raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
-    if not self.size:  # PyTorch leaves what is empty as it is
-        return self.copy()
     *lead, c, h, w = self.shape
     for name, size in (("height", h), ("width", w)):
         if size % r:

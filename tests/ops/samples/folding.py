@@ -6,6 +6,8 @@ from . import Maker, Sample
 
 m = Maker(25)
 
+EMPTY = Sample(m.real(0, 4, 2, 2), 2).but(parity=False)  # PyTorch's gradient of what is empty has another shape, which it refuses itself
+
 SAMPLES = {
     "nn.functional.unfold": [
         Sample(m.real(1, 2, 4, 5), 2),
@@ -22,7 +24,7 @@ SAMPLES = {
         Sample(m.real(8, 12, dtype=np.float32), (4, 5), 2),
         Sample(m.real(0, 8, 12), (4, 5), 2),
     ],
-    "pixel_shuffle": [Sample(m.real(1, 8, 2, 3), 2), Sample(m.real(9, 2, 3), 3), Sample(m.whole(2, 4, 1, 2), 2), Sample(m.real(0, 4, 1, 2), 2), Sample(m.real(2, 1, 2, 4, 3), 1)],
-    "pixel_unshuffle": [Sample(m.real(1, 2, 4, 6), 2), Sample(m.real(1, 6, 3), 3), Sample(m.whole(2, 4, 2, 2), 2), Sample(m.real(2, 0, 2, 2), 2)],
+    "pixel_shuffle": [Sample(m.real(1, 8, 2, 3), 2), Sample(m.real(9, 2, 3), 3), Sample(m.whole(2, 4, 1, 2), 2), Sample(m.real(2, 1, 2, 4, 3), 1), EMPTY],
+    "pixel_unshuffle": [Sample(m.real(1, 2, 4, 6), 2), Sample(m.real(1, 6, 3), 3), Sample(m.whole(2, 4, 2, 2), 2), EMPTY],
     "channel_shuffle": [Sample(m.real(1, 6, 2, 3), 2), Sample(m.real(2, 6, 3), 3), Sample(m.whole(2, 4, 1, 2), 4), Sample(m.real(2, 4, 0), 2)],
 }
