@@ -30,27 +30,26 @@ _PADDINGS = ("zeros", "border", "reflection")
 # ---- weighted sums of elements: x (n, c, s), weight and index (n, t, p)
 
 
+def _flat(index, channels, count):
+    """Indices (n, t, p) of elements of each channel as indices (n, c, t, p) of the elements of all."""
+    lead = (*index.shape[:-2], channels)
+    return index[..., None, :, :] + (np.arange(math.prod(lead)) * count).reshape((*lead, 1, 1))
+
+
 def _picked(x, index):
-    """Elements of (n, c, s) at (n, t · p): (n, c, t, p)."""
-    n, t, p = index.shape[-3:]
-    flat = index.reshape((*index.shape[:-3], n, 1, t * p))
-    return np.take_along_axis(x, np.broadcast_to(flat, (*x.shape[:-1], t * p)), -1).reshape((*x.shape[:-1], t, p))
+    """Elements of (n, c, s) at (n, t, p): (n, c, t, p)."""
+    return np.take(x.reshape(-1), _flat(index, *x.shape[-2:]))
 
 
 def _picks(x, weight, index):
-    picked = _picked(x, index)
-    return np.einsum("...nctp,...ntp->...ncp", picked, weight)
+    return np.einsum("...nctp,...ntp->...ncp", _picked(x, index), weight)
 
 
 def _put(x, weight, index, count):
     """Add x (n, c, p) times weights where indices say: (n, c, count)."""
     shape = (*x.shape[:-1], count)
-    terms = x[..., None, :] * weight[..., :, None, :, :]
-    rows = np.arange(math.prod(shape[:-1])).reshape((*shape[:-1], 1, 1)) * count
-    places = (index[..., :, None, :, :] + rows).reshape(-1)
-    if terms.dtype.kind == "c":
-        return _put(x, weight.real, index, count)
-    return np.bincount(places, terms.reshape(-1), math.prod(shape)).astype(x.dtype, copy=False).reshape(shape)
+    terms = x[..., None, :] * weight[..., None, :, :]
+    return np.bincount(_flat(index, x.shape[-2], count).reshape(-1), terms.reshape(-1), math.prod(shape)).astype(x.dtype, copy=False).reshape(shape)
 
 
 def _products(x, y, index):
@@ -130,20 +129,24 @@ class _Places:
     def __init__(self, grid, size, mode, padding, align_corners):
         half = grid.dtype.type((size - 1) / 2 if align_corners else size / 2)
         x = (grid + 1) * half if align_corners else ((grid + 1) * grid.dtype.type(size) - 1) / 2
-        moves = np.ones_like(x)
-        if mode != 2:
+        moves = None
+        if mode != 2 and padding:
             x, moves = _inside(x, size, padding, align_corners)
         first = np.floor(x) if mode != 1 else np.rint(x)
-        far = ~(np.abs(x) < 2.0**30)  # or nan: such a place lies outside
-        self.slope = (moves * half).astype(grid.dtype)
-        self.part = (x - first).astype(grid.dtype)
+        self.slope = np.full_like(x, half) if moves is None else (moves * half).astype(grid.dtype)
+        self.part = x - first
         self.grid = grid
-        first = np.where(far, -100, first).astype(np.int64)
-        taps = [first + i for i in {0: (0, 1), 1: (0,), 2: (-1, 0, 1, 2)}[mode]]
+        if not np.abs(x).max(initial=0) < 2.0**30:  # or nan: such places lie outside
+            first = np.where(np.abs(x) < 2.0**30, first, -100)
+        first = first.astype(np.int32)
+        taps = [first + i if i else first for i in {0: (0, 1), 1: (0,), 2: (-1, 0, 1, 2)}[mode]]
         if mode == 2 and padding:
-            taps = [_inside(tap.astype(grid.dtype), size, padding, align_corners)[0].astype(np.int64) for tap in taps]
-        self.exists = [(tap >= 0) & (tap < size) for tap in taps]
-        self.index = [np.clip(tap, 0, size - 1) for tap in taps]
+            taps = [_inside(tap.astype(grid.dtype), size, padding, align_corners)[0].astype(np.int32) for tap in taps]
+        if padding and mode != 0:  # all have been brought inside
+            self.index, self.exists = taps, None
+        else:
+            self.index = [np.minimum(np.maximum(tap, 0), size - 1) for tap in taps]
+            self.exists = [tap == index for tap, index in zip(taps, self.index)]
 
     def part_of(self, place, grid):
         """How far the place lies beyond its first element; of a tensor, so that it can be differentiated."""
@@ -180,12 +183,16 @@ class _Plan:
         taps = [*itertools.product(*(range(len(one.index)) for one in self.dims))]
         self.taps = taps
         self.index = np.empty((n, len(taps), self.count), np.int64)
-        self.exists = np.empty(self.index.shape, bool)
+        self.exists = np.ones(self.index.shape, bool)
         for k, tap in enumerate(taps):
-            place, exists = 0, True
-            for one, size, i in zip(self.dims, sizes, tap):
-                place, exists = place * size + one.index[i], exists & one.exists[i]
-            self.index[:, k], self.exists[:, k] = place, exists
+            place = self.dims[0].index[tap[0]].astype(np.int64)
+            for one, size, i in zip(self.dims[1:], sizes[1:], tap[1:]):
+                place *= size
+                place += one.index[i]
+            self.index[:, k] = place
+            for one, i in zip(self.dims, tap):
+                if one.exists is not None:
+                    self.exists[:, k] &= one.exists[i]
 
     def _stacked(self, parts, like):
         """Products for all taps as (n, t, p); zero where an element does not exist."""
