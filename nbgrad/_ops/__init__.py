@@ -9,6 +9,7 @@ from .._engine.op import NAMES
 from . import (  # noqa: F401
     activation,
     averaging,
+    bags,
     batching,
     choice,
     comparison,
