@@ -40,6 +40,10 @@ def _whole_averages(x, maps, divisors):
 # ---- sliding windows
 
 
+def _named(sizes, prefix=""):
+    return " ".join(f"{prefix}{letter}: {n}" for letter, n in zip("THW", sizes))
+
+
 def _check(name, d, array, kernel, stride, padding, divisor_override):
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
@@ -47,6 +51,8 @@ def _check(name, d, array, kernel, stride, padding, divisor_override):
     if d == 3 and (array.ndim not in (4, 5) or 0 in array.shape[1:]):
         raise RuntimeError(f"non-empty 4D or 5D (batch mode) tensor expected for input, but got {list(array.shape)}")
     check_image(name, d, array)
+    if d == 3 and any(n < k for n, k in zip(array.shape[-3:], kernel)):
+        raise RuntimeError(f"input image ({_named(array.shape[-3:])}) smaller than kernel size ({_named(kernel, 'k')})")
     if array.dtype.kind in "bc":
         raise NotImplementedError(f"\"{name}\" not implemented for '{of_array(array.dtype).tensor_name}'")
 

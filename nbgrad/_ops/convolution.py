@@ -93,6 +93,9 @@ def _transposed(input, weight, bias, stride, padding, dilation, output_padding, 
     kernel, o = weight.shape[2:], weight.shape[1] * groups
     whole = [(size - 1) * s + e + extra for size, s, e, extra in zip(sizes, stride, extents(kernel, dilation), output_padding)]
     inner = tuple(slice(p, size - p) for p, size in zip(padding, whole))
+    if any(size - 2 * p < 1 for p, size in zip(padding, whole)):
+        raise RuntimeError(f"Given input size per channel: ({' x '.join(map(str, sizes))}). Calculated output size per channel: "
+                           f"({' x '.join(str(size - 2 * p) for p, size in zip(padding, whole))}). Output size is too small")  # fmt: skip
     matrices = weight.reshape((groups, c // groups, math.prod(weight.shape[1:]))).swapaxes(1, 2)
     if _is_pointwise(kernel, stride, padding) and not any(output_padding):
         return _pointwise(input, matrices, bias, o)

@@ -26,7 +26,7 @@ def _unfolded(x, kernel, dilation, padding, stride):
     *front, row, column = x.strides
     strides = (*front, row * dilation[0], column * dilation[1], row * stride[0], column * stride[1])
     view = contiguous_view(x, (*lead, c, *kernel, *blocks), strides)
-    return view.reshape((*lead, c * math.prod(kernel), math.prod(blocks)))
+    return view.copy().reshape((*lead, c * math.prod(kernel), math.prod(blocks)))
 
 
 def _folded(x, sizes, kernel, dilation, padding, stride):
@@ -130,7 +130,7 @@ def pixel_shuffle(self, upscale_factor):
                            f"input.size(-3)={c} is not divisible by {r * r}")  # fmt: skip
     n = len(lead)
     parts = self.reshape((*lead, c // (r * r), r, r, h, w))
-    return parts.transpose((*range(n + 1), n + 3, n + 1, n + 4, n + 2)).reshape((*lead, c // (r * r), h * r, w * r))
+    return parts.transpose((*range(n + 1), n + 3, n + 1, n + 4, n + 2)).copy().reshape((*lead, c // (r * r), h * r, w * r))
 
 
 @primitive(vjp={"self": lambda grad, downscale_factor: pixel_shuffle(grad, downscale_factor)}, method=False, namespace=_BOTH, jvp=LINEAR)
@@ -148,7 +148,7 @@ def pixel_unshuffle(self, downscale_factor):
                                f"{size} is not divisible by {r}")  # fmt: skip
     n = len(lead)
     parts = self.reshape((*lead, c, h // r, r, w // r, r))
-    return parts.transpose((*range(n + 1), n + 2, n + 4, n + 1, n + 3)).reshape((*lead, c * r * r, h // r, w // r))
+    return parts.transpose((*range(n + 1), n + 2, n + 4, n + 1, n + 3)).copy().reshape((*lead, c * r * r, h // r, w // r))
 
 
 @primitive(
@@ -164,4 +164,4 @@ def channel_shuffle(self, groups):
     n, c, *rest = self.shape
     if c % groups:
         raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
-    return self.reshape((n, groups, c // groups, *rest)).swapaxes(1, 2).reshape(self.shape).copy()
+    return self.reshape((n, groups, c // groups, *rest)).swapaxes(1, 2).copy().reshape(self.shape)

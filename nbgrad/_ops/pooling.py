@@ -29,6 +29,8 @@ def _max_along(values, places, axis, taps):
     for tap in taps:
         if type(tap) is np.ndarray and tap.ndim > 1:
             value, place = np.take_along_axis(values, tap, axis), np.take_along_axis(places, tap, axis)
+        elif type(tap) is np.ndarray:
+            value, place = np.take(values, tap, axis), np.take(places, tap, axis)
         else:
             cut = (..., tap, *(slice(None),) * (-1 - axis))
             value, place = values[cut], places[cut]
@@ -53,8 +55,8 @@ def _max_of_regions(values, places, taps):
     best, at = values, places
     for axis in range(-1, -len(taps) - 1, -1):
         best, at = _max_along(best, at, axis, taps[axis])
-    best = best.copy() if best.base is not None or best is values else best
-    return best, np.broadcast_to(at, best.shape).astype(np.int64)
+    best = best.copy() if best.base is not None or best is values else np.ascontiguousarray(best)
+    return best, np.broadcast_to(at, best.shape).astype(np.int64, "C")
 
 
 def _max_of_windows(input, kernel, stride, padding, dilation, sizes):
@@ -83,7 +85,7 @@ def _window_places(inner, reach, padding, dilation):
     if reach == inner:
         return places
     real = [np.arange(-p, r - p) for p, r in zip(padding, reach)]
-    return places[np.ix_(*(np.where(q < 0, q % w, np.minimum(q, n - 1)) for q, w, n in zip(real, dilation, inner)))]
+    return places[np.ix_(*(np.minimum(np.where(q < 0, q % w, q), n - 1) for q, w, n in zip(real, dilation, inner)))]
 
 
 _kept_window_places = functools.lru_cache(256)(_window_places)
@@ -197,6 +199,8 @@ def check_windows(name, kernel, stride, padding, dilation):
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
         if p > (w * (k - 1) + 1) // 2:
             raise RuntimeError(f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={w}")
+        if p > k // 2:
+            raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got pad = {p}, kernel size = {k}")
 
 
 def check_output(name, input, sizes):
@@ -259,7 +263,7 @@ def _max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, return
     size = pooled_size(array.shape[-1], kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
     if size <= 0:
         raise RuntimeError(f"max_pool1d: Invalid computed output size: {size}")
-    _no_type("max_pool1d", array, "biuc")
+    _no_type("max_pool1d", array, "bc" if return_indices else "biuc")
     output, indices = _max_pool.function(input.unsqueeze(-2), (1, *kernel), (1, *stride), (0, *padding), (1, *dilation), bool(ceil_mode))
     return (output.squeeze(-2), indices.squeeze(-2)) if return_indices else output.squeeze(-2)
 

@@ -187,6 +187,8 @@ def _along(x, axis, one):
     d = x.ndim + axis
     lead, rest = math.prod(x.shape[:d]), math.prod(x.shape[d + 1 :])
     shape = (*x.shape[:d], one.index.shape[1], *x.shape[d + 1 :])
+    if not one.count:  # the gradient of what has no results
+        return np.zeros(shape, x.dtype)
     if one.picks:
         return np.take(x, one.index[0], axis)
     if one.count <= _DENSE * len(one.index) and x.dtype.kind in "fc":
