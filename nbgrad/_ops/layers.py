@@ -9,7 +9,7 @@ import numpy as np
 from .._engine import errors
 from .._engine.batched import anywhere, outside, zeros_for
 from .._engine.batching import by_example
-from .._engine.op import LINEAR, NAMES, composite, plain, primitive
+from .._engine.op import LINEAR, NAMES, composite, facade, plain, primitive
 from .._engine.tensor import wrap
 from .gathering import _slices_added, add_rows
 from .matmul import _C_TYPES, _product, _squeezed, dot, mm
@@ -185,6 +185,8 @@ def _pad_constant(self, pad, value):
                 f"The input size {self.shape[d]}, plus negative padding {pairs[d][0]} and {pairs[d][1]} resulted in a negative output size, "
                 f"which is invalid. Check dimension {d} of your input."
             )
+        if self.shape[d] + min(pairs[d][0], 0) + min(pairs[d][1], 0) < 0:
+            raise RuntimeError("narrow(): length must be non-negative.")
     out = np.full(shape, value, self.dtype) if type(self) is np.ndarray else zeros_for(shape, self.dtype, self) + self.dtype.type(value)
     inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, pairs))
     source = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(self.shape, pairs))
@@ -240,6 +242,14 @@ def _pad_copies_backward(self, shape, pad, mode):
     return out
 
 
+def _check_pairs(pad, ndim):
+    if len(pad) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    if len(pad) > 2 * ndim:
+        raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} "
+                           f"and input of dimension {ndim}")  # fmt: skip
+
+
 @composite("nn.functional.pad", method=False, namespace=HERE)
 def pad(input, pad, mode="constant", value=None):
     """Add borders: `pad` holds (before, after) for the last dimension, then for the one before it, and so on; negative numbers cut off.
@@ -248,19 +258,20 @@ def pad(input, pad, mode="constant", value=None):
     """
     pad = tuple(int(p) for p in pad)
     ndim = input._array.ndim
-    if len(pad) % 2:
-        raise RuntimeError("Padding length must be divisible by 2")
-    if len(pad) > 2 * ndim:
-        raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} "
-                           f"and input of dimension {ndim}")  # fmt: skip
+    _check_pairs(pad, ndim)
     if mode == "constant":
         return _pad_constant(input, pad, 0 if value is None else value)
     if value:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    if len(pad) not in (2 * ndim - 2, 2 * ndim - 4):
-        raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    padded = len(pad) // 2
+    if padded not in (1, 2, 3) or ndim - padded not in (1, 2):
+        raise NotImplementedError(f"Padding size {len(pad)} is not supported for {ndim}D input tensor.\nSupported combinations for non-constant padding: "
+                                  "the last dimension of 2D or 3D input, the last two of 3D or 4D input, the last three of 4D or 5D input")  # fmt: skip
+    if mode != "circular" and 0 in input._array.shape[ndim - padded - 1 :]:
+        raise RuntimeError(f"Expected {padded + 1}D or {padded + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+                           f"input, but got: {list(input._array.shape)}")  # fmt: skip
     for d, (before, after) in enumerate(_pairs(pad, ndim)):
         n = input._array.shape[d]
         if mode == "reflect" and (before >= n or after >= n) and (before or after):
@@ -273,6 +284,14 @@ def pad(input, pad, mode="constant", value=None):
         input = _pad_constant(input, tuple(min(p, 0) for p in pad), 0)
         pad = tuple(max(p, 0) for p in pad)
     return _pad_copies(input, pad, mode)
+
+
+@facade(method=False)
+def constant_pad_nd(input, pad, value=0):
+    """Add borders of one value: `pad` holds (before, after) for the last dimension, then for the one before it, and so on."""
+    pad = tuple(int(p) for p in pad)
+    _check_pairs(pad, input._array.ndim)
+    return _pad_constant.function(input, pad, value)
 
 
 # ---- attention

@@ -12,7 +12,7 @@ from nbgrad.graph.summary import summarize
 from .harness import cases, find, flat, our_tensor, prepare
 
 
-@pytest.mark.filterwarnings("ignore:Using a target size", "ignore:Implicit dimension choice")
+@pytest.mark.filterwarnings("ignore:Using a target size", "ignore:Implicit dimension choice", "ignore:.*is deprecated")
 @pytest.mark.parametrize(("name", "sample"), cases())
 def test_a_recorded_operator_tells_its_line_and_its_gradients(name, sample):
     call = prepare(sample, our_tensor)

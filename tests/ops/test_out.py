@@ -11,6 +11,7 @@ from nbgrad._engine.tensor import Tensor
 from .harness import SAMPLES, find, flat, prepare
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_out_is_written_or_refused(name):
     sample = SAMPLES[name][0]

@@ -41,6 +41,8 @@ SAMPLES = {
     "nn.functional.pad": [
         Sample(m.real(2, 3), (1, 2)), Sample(m.real(2, 3), (1, 0, -1, 2), value=3.0), Sample(m.real(1, 2, 4), (1, 2), mode="reflect"),
         Sample(m.real(1, 2, 3, 3), (1, 0, 2, 1), mode="replicate"), Sample(m.real(1, 2, 4), (3, -2), mode="reflect"),
-        Sample(m.real(1, 2, 4), (1, 2), mode="circular"),
+        Sample(m.real(1, 2, 4), (1, 2), mode="circular"), Sample(m.real(1, 2, 3, 4), (1, 2, 2, -1), mode="circular"),
+        Sample(m.real(2, 2, 3, 4), (1, 1, 0, 1, 1, 0), mode="reflect"), Sample(m.real(1, 2, 2, 3, 4), (1, 1, 0, 3, 1, 0), mode="replicate"),
     ],
+    "constant_pad_nd": [Sample(m.real(2, 3), (1, 2)), Sample(m.real(2, 3), (1, 0, -1, 2), 3.0), Sample(m.whole(2, 3), (1, 1), 2)],
 }
