@@ -9,6 +9,7 @@ from .._engine.op import NAMES
 from . import (  # noqa: F401
     activation,
     batching,
+    bessel,
     choice,
     comparison,
     complex_numbers,
@@ -20,6 +21,7 @@ from . import (  # noqa: F401
     einsum,
     elementary,
     factorization,
+    floating,
     from_data,
     gathering,
     indexing,
@@ -30,6 +32,7 @@ from . import (  # noqa: F401
     matmul,
     normalization,
     pointwise,
+    polynomials,
     questions,
     random,
     rearrange,

@@ -379,7 +379,7 @@ def trunc(self):
 
 
 @primitive(
-    vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True,
+    vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("special.round",),
     node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def round(self, *, decimals=0):
