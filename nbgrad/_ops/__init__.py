@@ -21,6 +21,7 @@ from . import (  # noqa: F401
     einsum,
     elementary,
     factorization,
+    fft,
     floating,
     from_data,
     gathering,
