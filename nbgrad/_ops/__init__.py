@@ -45,6 +45,7 @@ from . import (  # noqa: F401
     splitting,
     statistics,
     strided,
+    windows,
 )
 
 # Torch offers these in-place twins as functions too; the others are methods only, and no public name may be one that torch does not have.
