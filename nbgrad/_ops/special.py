@@ -14,7 +14,7 @@ from .._engine.tensor import Tensor
 from .._engine.writing import writes_out
 from .choice import where
 from .elementary import exp, log
-from .pointwise import is_number, widened
+from .pointwise import is_number, mul_by_number, widened
 
 
 def _scipy(name):
@@ -160,19 +160,11 @@ def erfcx(self):
 # ---- the normal distribution
 
 
-@primitive(
-    name="_half", vjp={"self": lambda grad: grad * 0.5}, method=False, namespace=(), node="MulBackward1", jvp=ELEMENTWISE,
-)  # fmt: skip
-def _half(self):
-    """Multiply by one half; PyTorch's own name for a product with a number inside its composites."""
-    return self * 0.5
-
-
 @composite("special.ndtr", method=False, namespace=("special",))
 @writes_out
 def ndtr(self):
     """Give the probability that a standard normal variable is at most `x`, exactly also where that is small."""
-    return _half.function(erfc.function(self * -math.sqrt(0.5)))
+    return mul_by_number.function(erfc.function(self * -math.sqrt(0.5)), 0.5)
 
 
 @primitive(
