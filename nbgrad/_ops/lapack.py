@@ -12,6 +12,8 @@ from .._engine.batched import BatchedArray, NotBatchable
 
 def routine(name, *arrays):
     """The routine of this name for the type of the arrays."""
+    if any(type(a) is BatchedArray for a in arrays):
+        raise NotBatchable("LAPACK's routines take one matrix at a time")
     from scipy.linalg import lapack
 
     return lapack.get_lapack_funcs((name,), arrays)[0]

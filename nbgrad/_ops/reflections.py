@@ -19,7 +19,7 @@ from .selection import select
 from .shape import unsqueeze
 
 
-@primitive(vjp={"self": no_derivative("geqrf")}, outputs=("a", "tau"), node="GeqrfBackward0")
+@primitive(vjp={"self": no_derivative("geqrf")}, outputs=("a", "tau"), node="NotImplemented")
 def geqrf(self):
     """Factor matrices (…, m, n) as LAPACK does: R on and above the diagonal of `a`, and the reflections of which Q is the product below it."""
     check_floating("geqrf", self)
