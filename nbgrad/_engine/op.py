@@ -519,7 +519,7 @@ def primitive(
 
         if mutates:
             function = make_in_place(op)
-        elif promote and not op.outputs and op.params[:2] in (("self", "other"), ("self", "exponent")) and op.promoted == (0, 1):
+        elif promote and not op.outputs and op.params[:2] in (("self", "other"), ("self", "exponent"), ("x", "n")) and op.promoted == (0, 1):
             function = make_binary(op)
         elif promote and op.params == ("self",) and not op.outputs:
             function = make_unary(op)

@@ -393,20 +393,18 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
 
 
 def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
-    if self.dtype in COMPLEX:
-        raise errors.unsupported("gradients of lstsq for complex matrices", "use pinv(A) @ B")
     vector = solution.ndim == self.ndim - 1
     X, right = (unsqueeze(solution, -1), unsqueeze(b, -1)) if vector else (solution, b)
     of_a = of_b = None
     if grad_solution is not None:
         p = pinv(self)
         g = unsqueeze(grad_solution, -1) if vector else grad_solution
-        of_a, of_b = _of_pinv(g @ right.mT, self, p), p.mT @ g
+        of_a, of_b = _of_pinv(g @ adjoint_of(right), self, p), adjoint_of(p) @ g
     if grad_residuals is not None and 0 not in grad_residuals.shape:
         # what is left over is orthogonal to the columns, so that the change of the solution does not matter
         g = unsqueeze(grad_residuals, -1) if vector else grad_residuals
         left_over = (self @ X - right) * unsqueeze(g, -2) * 2
-        of_a = left_over @ X.mT if of_a is None else of_a + left_over @ X.mT
+        of_a = left_over @ adjoint_of(X) if of_a is None else of_a + left_over @ adjoint_of(X)
         of_b = -left_over if of_b is None else of_b - left_over
     return of_a, of_b.reshape(of_b.shape[:-1]) if vector and of_b is not None else of_b
 

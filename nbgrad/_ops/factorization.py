@@ -1,7 +1,7 @@
-"""Factorizations of matrices: Cholesky, QR, singular values, eigenvalues of symmetric matrices.
+"""Factorizations of matrices into orthogonal ones: QR and singular values.
 
-Derivatives: I. Murray, "Differentiation of the Cholesky decomposition" (2016); S. F. Walter and L. Lehmann on QR (2010); J. Townsend,
-"Differentiating the singular value decomposition" (2016); M. B. Giles (2008) on eigenvalues.
+Derivatives: S. F. Walter and L. Lehmann on QR (2010); J. Townsend, "Differentiating the singular value decomposition" (2016); Z.-Q. Wan and
+S.-X. Zhang, "Automatic differentiation for complex valued SVD" (2019).
 """
 
 from __future__ import annotations
@@ -9,73 +9,46 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import errors
-from .._engine.batched import contiguous
-from .._engine.op import composite, plain, primitive
-from .._engine.tensor import wrap
+from .._engine.batched import NotBatchable, anywhere
+from .._engine.op import composite, primitive
+from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
 from .conversion import _nothing
-from .decomposition import COMPLEX, LINALG, LinAlgError, adjoint_of, check_floating, check_square, solve_triangular
+from .decomposition import COMPLEX, LINALG, LinAlgError, adjoint_of, check_floating, solve_triangular
 from .joining import _piece, cat
-from .rearrange import diag_embed, tril
+from .rearrange import diag_embed, diagonal, tril
 from .shape import unsqueeze
 
 
-def _of_cholesky(grad, result, upper):
-    lower, g = (adjoint_of(result), adjoint_of(grad)) if upper else (result, grad)
-    inner = tril(adjoint_of(lower) @ g)
-    inner = (inner + adjoint_of(tril(inner, -1))) * 0.5
-    # L^-H inner L^-1
-    left = solve_triangular(adjoint_of(lower), inner, upper=True)
-    return adjoint_of(solve_triangular(adjoint_of(lower), adjoint_of(left), upper=True))
+def check_phase(name, what, phases, size):
+    """Raise where a loss depends on the phase of complex vectors, which is LAPACK's choice; `phases` should vanish beside `size`.
 
-
-@primitive(
-    "linalg.cholesky", vjp={"self": _of_cholesky}, analytic=False, method=False, namespace=LINALG, node="LinalgCholeskyExBackward0",
-)  # fmt: skip
-def linalg_cholesky(self, *, upper=False):
-    """Factor symmetric positive definite matrices into L L', L lower triangular; or into U' U with `upper`."""
-    check_square("linalg.cholesky", self)
+    Not on tensors: forward mode runs the formulas on stand-ins for gradients, of which this need not hold.
+    """
+    if isinstance(phases, Tensor):
+        return
     try:
-        # NumPy looks at the lower triangle, PyTorch at the one that is asked for
-        lower = np.linalg.cholesky(self.swapaxes(-1, -2).conj() if upper else self)
-    except np.linalg.LinAlgError:
-        raise _not_definite(self) from None
-    return contiguous(lower.swapaxes(-1, -2).conj()) if upper else lower
-
-
-def _not_definite(a):
-    for place in np.ndindex(*a.shape[:-2]):
-        for order in range(1, a.shape[-1] + 1):
-            try:
-                np.linalg.cholesky(a[place][:order, :order])
-            except np.linalg.LinAlgError:
-                batch = f"(Batch element {np.ravel_multi_index(place, a.shape[:-2])}): " if a.ndim > 2 else ""
-                return LinAlgError(f"linalg.cholesky: {batch}The factorization could not be completed because the input is not "
-                                   f"positive-definite (the leading minor of order {order} is not positive-definite).")  # fmt: skip
-    return LinAlgError("linalg.cholesky: The factorization could not be completed because the input is not positive-definite.")
-
-
-@primitive("cholesky", vjp={"self": _of_cholesky}, analytic=False, node="CholeskyBackward0")
-def cholesky(self, upper=False):
-    """Factor symmetric positive definite matrices into L L', or U' U with `upper`."""
-    return linalg_cholesky.kernel(self, upper=upper)
-
-
-def _refuse_complex(name, x):
-    if x.dtype in COMPLEX:
-        raise errors.unsupported(f"gradients of {name} for complex matrices")
+        tolerance = 1e-2 if phases.dtype in (np.float32, np.complex64) else 1e-8
+        depends = anywhere(np.abs(phases) > tolerance * (1 + np.abs(size).max(initial=0)))
+    except NotBatchable:
+        return
+    if depends:
+        raise RuntimeError(f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. The specified loss function "
+                           "depends on this quantity, so it is ill-defined.")  # fmt: skip
 
 
 # ---- QR
 
 
 def _copied_lower(x):
-    """The symmetric matrix with the lower triangle of `x`."""
-    return tril(x) + tril(x, -1).mT
+    """The symmetric matrix with the lower triangle of `x`; of complex numbers the Hermitian one, with a real diagonal."""
+    if x.dtype not in COMPLEX:
+        return tril(x) + tril(x, -1).mT
+    below = tril(x, -1)
+    return below + adjoint_of(below) + diag_embed(diagonal(x, 0, -2, -1).real)
 
 
 def _of_qr(grad_Q, grad_R, Q, R, A_shape, mode):
-    _refuse_complex("qr", Q)
     if mode == "r":
         raise errors.unsupported("the gradient of qr with mode='r'", "use mode='reduced', which has R as well")
     m, n = A_shape[-2:]
@@ -88,13 +61,13 @@ def _of_qr(grad_Q, grad_R, Q, R, A_shape, mode):
         return _of_tall(grad_Q, grad_R, Q, R)
     # [X | Y] = Q [U | V]: Y only goes with V
     V, grad_V = _piece(R, last, m, n), _piece(grad_R, last, m, n)
-    of_x = _of_tall(grad_Q + (Q @ V) @ grad_V.mT, _piece(grad_R, last, 0, m), Q, _piece(R, last, 0, m))
+    of_x = _of_tall(grad_Q + (Q @ V) @ adjoint_of(grad_V), _piece(grad_R, last, 0, m), Q, _piece(R, last, 0, m))
     return cat([of_x, Q @ grad_V], -1)
 
 
 def _of_tall(grad_Q, grad_R, Q, R):
-    inner = R @ grad_R.mT - grad_Q.mT @ Q
-    return solve_triangular(R, (grad_Q + Q @ _copied_lower(inner)).mT, upper=True).mT
+    inner = R @ adjoint_of(grad_R) - adjoint_of(grad_Q) @ Q
+    return adjoint_of(solve_triangular(R, adjoint_of(grad_Q + Q @ _copied_lower(inner)), upper=True))
 
 
 @primitive(
@@ -125,41 +98,47 @@ def _of_svd(grad_U, grad_S, grad_Vh, U, S, Vh):
         return None
     m, n, k = U.shape[-2], Vh.shape[-1], S.shape[-1]
     last = U.ndim - 1
-    if U.shape[-1] != k:
-        U, grad_U = _piece(U, last, 0, k), _leading(grad_U, last, k)
+    if U.shape[-1] != k:  # the further columns may be any that complete a basis: what comes from them is left out, as in PyTorch
+        U, grad_U = _piece(U, last, 0, k), None if grad_U is None else _piece(grad_U, last, 0, k)
     if Vh.shape[-2] != k:
-        Vh, grad_Vh = _piece(Vh, last - 1, 0, k), _leading(grad_Vh, last - 1, k)
+        Vh, grad_Vh = _piece(Vh, last - 1, 0, k), None if grad_Vh is None else _piece(grad_Vh, last - 1, 0, k)
     if grad_U is None and grad_Vh is None:
         return U @ (unsqueeze(grad_S, -1) * Vh)
-    _refuse_complex("the singular vectors of svd", U)
     squares = S * S
     gaps = unsqueeze(squares, -2) - unsqueeze(squares, -1) + _identity(S)
+    turn_u = None if grad_U is None else _skew(adjoint_of(U) @ grad_U)
+    turn_v = None if grad_Vh is None else _skew(Vh @ adjoint_of(grad_Vh))
     inner = None if grad_S is None else diag_embed(grad_S)
-    if grad_U is not None:
-        turn = U.mT @ grad_U
-        part = (turn - turn.mT) / gaps * unsqueeze(S, -2)
+    if turn_u is not None:
+        part = turn_u / gaps * unsqueeze(S, -2)
         inner = part if inner is None else inner + part
-    if grad_Vh is not None:
-        turn = Vh @ grad_Vh.mT
-        part = unsqueeze(S, -1) * ((turn - turn.mT) / gaps)
+    if turn_v is not None:
+        part = unsqueeze(S, -1) * (turn_v / gaps)
         inner = part if inner is None else inner + part
+    if U.dtype in COMPLEX:
+        inner = _with_phases(inner, turn_u, turn_v, S)
     out = U @ inner @ Vh
     if grad_U is not None and m > k:
         scaled = grad_U / unsqueeze(S, -2)
-        out = out + (scaled - U @ (U.mT @ scaled)) @ Vh
+        out = out + (scaled - U @ (adjoint_of(U) @ scaled)) @ Vh
     if grad_Vh is not None and n > k:
         scaled = grad_Vh / unsqueeze(S, -1)
-        out = out + U @ (scaled - (scaled @ Vh.mT) @ Vh)
+        out = out + U @ (scaled - (scaled @ adjoint_of(Vh)) @ Vh)
     return out
 
 
-def _leading(grad, dim, k):
-    """The gradient of the singular vectors that are unique; the others of the full matrices may be any, and so have none."""
-    if grad is None:
-        return None
-    if bool((_piece(grad, dim, k, grad.shape[dim]) != 0).any()):
-        raise errors.unsupported("the gradient of the additional columns of U and rows of Vh that full_matrices=True gives", "use full_matrices=False")
-    return _piece(grad, dim, 0, k)
+def _skew(x):
+    return x - adjoint_of(x)
+
+
+def _with_phases(inner, turn_u, turn_v, S):
+    """Put the part on the diagonal right that moves the phases of U and V against each other; together they may be any."""
+    of_u, of_v = (None if turn is None else diagonal(turn, 0, -2, -1) for turn in (turn_u, turn_v))
+    together = of_u if of_v is None else of_v if of_u is None else of_u + of_v
+    check_phase("svd_backward", "singular vectors", together, inner)
+    already = sum(x for x in (of_u, of_v) if x is not None) * S  # divided by the ones on the diagonal of the gaps
+    against = of_u if of_v is None else -of_v if of_u is None else (of_u - of_v) * 0.5
+    return inner + diag_embed(against / (2 * S) - already)
 
 
 @primitive("_identity", vjp={}, method=False, namespace=())
@@ -200,77 +179,6 @@ def svd(self, some=True, compute_uv=True):
         zeros = [wrap(np.zeros((*self._array.shape[:-2], k, k), self._array.dtype)) for k in (m, n)]
         return result(zeros[0], S, zeros[1])
     return result(U, S, Vh.mH)
-
-
-# ---- eigenvalues of symmetric matrices
-
-
-def _of_eigh(grad_L, grad_V, L, V):
-    if grad_V is None:
-        return None if grad_L is None else V @ (unsqueeze(grad_L, -1) * adjoint_of(V))
-    _refuse_complex("the eigenvectors of eigh", V)
-    gaps = unsqueeze(L, -2) - unsqueeze(L, -1) + _identity(L)
-    turn = V.mT @ grad_V
-    inner = (turn - turn.mT) * 0.5 / gaps
-    if grad_L is not None:
-        inner = inner + diag_embed(grad_L)
-    return V @ inner @ V.mT
-
-
-@primitive(
-    "_eigh", vjp={"A": _of_eigh}, analytic=False, outputs=("L", "V"), method=False, namespace=(), node="LinalgEighBackward0", tensors=("A",),
-)  # fmt: skip
-def _eigh(A, UPLO):
-    """Eigenvalues in rising order, and eigenvectors as columns."""
-    check_square("linalg.eigh", A)
-    if str(UPLO).upper() not in ("L", "U"):
-        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    try:
-        return np.linalg.eigh(A, str(UPLO).upper())
-    except np.linalg.LinAlgError:
-        raise LinAlgError("linalg.eigh: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated "
-                          "eigenvalues.") from None  # fmt: skip
-
-
-def eigh(A, UPLO="L"):
-    """Find the eigenvalues (…, n) of symmetric matrices (…, n, n), in rising order, and eigenvectors as columns.
-
-    Not public yet: an eigenvector's sign is LAPACK's choice, NumPy's and PyTorch's differ, and a lesson would print other numbers here.
-    """
-    import collections
-
-    return collections.namedtuple("linalg_eigh", ("eigenvalues", "eigenvectors"))(*_eigh.function(A, UPLO))
-
-
-@composite("linalg.eigvalsh", method=False, namespace=LINALG)
-@writes_out
-def eigvalsh(A, UPLO="L"):
-    """Find the eigenvalues of symmetric matrices (…, n, n), in rising order."""
-    return _eigh.function(A, UPLO)[0]
-
-
-def _no_gradient(name, A):
-    if A._requires_grad:
-        raise errors.unsupported(f"gradients through {name}, whose results are complex", "use linalg.eigvalsh for a symmetric matrix, or detach()")
-
-
-@plain("linalg.eig", namespace=LINALG)
-@writes_out
-def eig(A):
-    """Find the eigenvalues and eigenvectors of square matrices, as complex numbers; without gradients."""
-    import collections
-
-    _no_gradient("linalg.eig", A)
-    check_square("linalg.eig", A._array)
-    values, vectors = (np.asarray(x, np.result_type(A._array.dtype, np.complex64)) for x in np.linalg.eig(A._array))
-    return collections.namedtuple("linalg_eig", ("eigenvalues", "eigenvectors"))(wrap(values), wrap(vectors))
-
-
-@plain("linalg.eigvals", namespace=LINALG)
-@writes_out
-def eigvals(A):
-    """Find the eigenvalues of square matrices, as complex numbers; without gradients."""
-    return eig(A)[0]
 
 
 @composite("linalg.cond", method=False, namespace=LINALG)

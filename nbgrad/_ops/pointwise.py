@@ -134,6 +134,12 @@ def div_by_number(self, other):
     return np.true_divide(self, other)
 
 
+@primitive(name="mul", overload="number", vjp={"self": lambda grad, other: grad * other}, node="MulBackward1", jvp=ELEMENTWISE)
+def mul_by_number(self, other):
+    """Multiply by a number; PyTorch's own name for it inside its composites."""
+    return np.multiply(self, other)
+
+
 @facade(aliases=("divide",))
 def div(self, other, *, rounding_mode=None, out=None):
     """Divide `self` by `other`, elementwise; `rounding_mode` "trunc" rounds towards zero, "floor" down. Integers give floats without it."""
@@ -379,7 +385,7 @@ def trunc(self):
 
 
 @primitive(
-    vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True,
+    vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("special.round",),
     node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE,
 )  # fmt: skip
 def round(self, *, decimals=0):

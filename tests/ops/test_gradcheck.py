@@ -82,21 +82,33 @@ def test_gradcheck_of_complex_numbers(name):
 
 
 STEPS = {"floor_divide", "heaviside"}  # constant wherever they have a gradient
-SYMMETRIC = {"linalg.cholesky", "cholesky"}  # of matrices that one element alone may not change: checked below
+SYMMETRIC = {"linalg.cholesky", "linalg.cholesky_ex", "cholesky"}  # of matrices that one element alone may not change: checked below
+TRIANGULAR = {"cholesky_inverse", "cholesky_solve"}  # that read one triangle only: checked below
+UNDERIVED = {"geqrf", "linalg.ldl_solve"}  # PyTorch has no derivative of these: asking for it raises
 
 
 def test_every_differentiable_operator_is_checked():
     """But for those that fill a tensor whatever it held; those that are private to us are checked in the public ones that call them."""
     names = {n if n in SAMPLES else n.partition(".")[0] for n, op in REGISTRY.items() if isinstance(op, Op) and op.vjp}
     unchecked = {n for n in names - {*CHOSEN} if not n.startswith("_") and not n.endswith("_")}
-    assert sorted(unchecked - STEPS - SYMMETRIC) == []
+    assert sorted(unchecked - STEPS - SYMMETRIC - TRIANGULAR - UNDERIVED) == []
 
 
 @pytest.mark.parametrize("check", [nbgrad.autograd.gradcheck, nbgrad.autograd.gradgradcheck])
 def test_cholesky(check):
     root = our_tensor(np.random.default_rng(0).normal(size=(3, 3)), True)
-    for function in (nbgrad.linalg.cholesky, nbgrad.cholesky):
+    for function in (nbgrad.linalg.cholesky, nbgrad.cholesky, lambda a: nbgrad.linalg.cholesky_ex(a).L):
         assert check(lambda r, function=function: function(r @ r.T + nbgrad.eye(3, dtype=nbgrad.float64)), root)
+
+
+@pytest.mark.parametrize("check", [nbgrad.autograd.gradcheck, nbgrad.autograd.gradgradcheck])
+@pytest.mark.parametrize("upper", [False, True])
+def test_solving_and_inverting_with_a_factor(check, upper):
+    random = np.random.default_rng(0)
+    factor, right = our_tensor(random.normal(size=(3, 3)) + 3 * np.eye(3), True), our_tensor(random.normal(size=(3, 2)), True)
+    triangle = nbgrad.triu if upper else nbgrad.tril
+    assert check(lambda f: nbgrad.cholesky_inverse(triangle(f), upper), factor)
+    assert check(lambda f, b: nbgrad.cholesky_solve(b, triangle(f), upper), (factor, right))
 
 
 def test_a_wrong_derivative_is_noticed(monkeypatch):

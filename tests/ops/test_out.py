@@ -21,7 +21,7 @@ def test_out_is_written_or_refused(name):
     expected = function(*call.args, **call.kwargs)
     if "out" in call.kwargs or not isinstance(expected, (Tensor, tuple)) or not all(isinstance(t, Tensor) for t in flat(expected)):
         return
-    out = tuple(map(nbgrad.zeros_like, expected)) if isinstance(expected, tuple) else nbgrad.zeros_like(expected)
+    out = tuple(map(nbgrad.zeros_like, flat(expected))) if isinstance(expected, tuple) else nbgrad.zeros_like(expected)
     call = prepare(sample, lambda array, _: nbgrad.from_numpy(array))
     nbgrad.manual_seed(0)
     try:

@@ -186,7 +186,7 @@ def ways_taken():
         batching.looped_on_tensors = op.looped_on_tensors = before[1]
 
 
-DRAWS = {"bernoulli", "cauchy", "exponential", "geometric", "log_normal", "random", "uniform", "dropout", "rrelu", "multinomial", "gumbel_softmax", "alpha_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "normal"}
+DRAWS = {"bernoulli", "cauchy", "exponential", "geometric", "log_normal", "random", "uniform", "dropout", "rrelu", "multinomial", "gumbel_softmax", "alpha_dropout", "feature_alpha_dropout", "svd_lowrank", "pca_lowrank", "dropout1d", "dropout2d", "dropout3d", "normal"}
 
 
 def all_cases():
