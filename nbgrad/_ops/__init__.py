@@ -34,6 +34,7 @@ from . import (  # noqa: F401
     random,
     rearrange,
     reduction,
+    scattering,
     selection,
     shape,
     sorting,
