@@ -429,7 +429,8 @@ def _slopes(array, lower, upper, training):
     if type(array) is not np.ndarray:
         raise errors.unsupported("rrelu in training under vmap", "call it outside")
     slopes, leaky = np.ones(array.shape, array.dtype), array <= 0
-    slopes[leaky] = draws.uniform((np.count_nonzero(leaky),), np.dtype(np.float64)) * (upper - lower) + lower
+    low, high = (float(array.dtype.type(bound)) for bound in (lower, upper))
+    slopes[leaky] = draws.uniform((np.count_nonzero(leaky),), np.dtype(np.float64)) * (high - low) + low
     return wrap(slopes)
 
 
