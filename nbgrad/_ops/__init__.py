@@ -8,6 +8,7 @@ from .._engine.op import NAMES
 # one name a line, so that a new topic is one line
 from . import (  # noqa: F401
     activation,
+    attention,
     batching,
     choice,
     comparison,
