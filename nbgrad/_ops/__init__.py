@@ -27,6 +27,7 @@ from . import (  # noqa: F401
     joining,
     layers,
     loss,
+    margin_loss,
     masking,
     matmul,
     normalization,
