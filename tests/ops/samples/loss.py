@@ -28,6 +28,12 @@ def probabilities(*shape):
     return p / p.sum(1, keepdims=True)
 
 
+def logarithms(*shape):
+    x = m.real(*shape)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+PATHS = np.array([[1, 2, 2], [3, 1, 0]])
 LABELS = np.array([[0, 3, -1, 1], [-1, 0, 1, 2], [1, 1, 2, -1]])  # what comes after a -1 is no label; one given twice counts twice
 IGNORED = np.array([1, -100, 3])
 SAMPLES = {
@@ -146,6 +152,16 @@ SAMPLES = {
         Sample(m.real(2), m.real(4, 2), classes(), reduction="sum"),
         Sample(m.real(3, 2), m.real(4, 2), probabilities(3, 4)),
         Sample(m.real(3, 2), m.real(4, 2), classes(3), ignore_index=2),
+    ],
+    "ctc_loss": [  # its gradient takes for granted that log_softmax comes before, so finite differences say something else
+        s.but(smooth=False, second=False) for s in (
+            *(Sample(logarithms(5, 2, 4), PATHS, (5, 4), (3, 2), reduction=r) for r in REDUCTIONS),
+            *(Sample(logarithms(5, 2, 4), PATHS, (2, 4), (3, 2), reduction=r, zero_infinity=True) for r in REDUCTIONS),
+            Sample(logarithms(5, 4), np.array([1, 2, 2]), (5,), (3,), reduction="none"),
+            Sample(logarithms(6, 3, 4), np.array([1, 2, 1, 3]), np.array([6, 1, 4]), np.array([1, 0, 3]), blank=0, reduction="none"),
+            Sample(logarithms(3, 2, 4), PATHS, (0, 3), (0, 1), blank=2, reduction="sum"),
+            Sample(logarithms(5, 2, 4).astype(np.float32), PATHS, (5, 4), (3, 2)),
+        )
     ],
     "triplet_margin_with_distance_loss": [
         Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0),
