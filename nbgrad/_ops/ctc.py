@@ -145,19 +145,23 @@ def _check_lengths(lengths, name, most=None):
             raise RuntimeError(f"Expected {name} to have value at most {most}, but got value {length} {_CHECKED}")
 
 
+def _unfit(expected, size):
+    return RuntimeError(f"Expected tensor to have size {expected}, but got size {size} for argument #2 'targets' {_CHECKED}")
+
+
 def _in_rows(targets, lengths):
     """Targets that may come one after another, as a row for each example."""
     longest = max(lengths, default=0)
     if targets.ndim == 2:
         if targets.shape[0] != len(lengths):
-            raise RuntimeError(f"Expected tensor to have size {len(lengths)} at dimension 0, but got size {targets.shape[0]} for argument #2 'targets' {_CHECKED}")
+            raise _unfit(f"{len(lengths)} at dimension 0", targets.shape[0])
         if targets.shape[1] < longest:
-            raise RuntimeError(f"Expected tensor to have size at least {longest} at dimension 1, but got size {targets.shape[1]} for argument #2 'targets' {_CHECKED}")
+            raise _unfit(f"at least {longest} at dimension 1", targets.shape[1])
         return targets[:, :longest]
     if targets.ndim != 1:
         raise RuntimeError(f"Expected 1 to 2 dimensions, but got {targets.ndim}-dimensional tensor for argument #2 'targets' {_CHECKED}")
     if targets.size != sum(lengths):
-        raise RuntimeError(f"Expected tensor to have size {sum(lengths)} at dimension 0, but got size {targets.size} for argument #2 'targets' {_CHECKED}")
+        raise _unfit(f"{sum(lengths)} at dimension 0", targets.size)
     rows = np.zeros((len(lengths), longest), targets.dtype)
     rows[np.arange(longest) < np.array(lengths, np.int64)[:, None]] = targets
     return rows
@@ -179,10 +183,10 @@ def _labels(targets, lengths, classes, blank):
 
 @composite("nn.functional.ctc_loss", method=False, namespace=("nn.functional",))
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
-    """Average the negative log-likelihood of label sequences, over all alignments with the input; "mean" divides by their lengths first. No label may be the blank.
+    """Average the negative log-likelihood of label sequences, over all alignments with the input; "mean" divides by their lengths first.
 
-    `log_probs`: (time, n, classes) or (time, classes), from `log_softmax`; `targets`: (n, labels), or all labels one after another. As in PyTorch
-    the gradient takes that for granted: to it is added what `log_softmax` takes away, the probabilities themselves.
+    `log_probs`: (time, n, classes) or (time, classes), from `log_softmax`; `targets`: (n, labels), or all labels one after another, none of
+    them the blank. As in PyTorch the gradient takes log_softmax for granted: to it is added what that takes away, the probabilities themselves.
     """
     _check_reduction(reduction)
     batched = log_probs.dim() == 3
