@@ -16,6 +16,7 @@ EXPRESSIONS = [
     "T.nn.functional.dropout(T.ones(20), 0.3)", "T.nn.functional.dropout(T.ones(4, 5).T, 0.3)", "T.nn.functional.dropout(T.ones(20, dtype=T.float64))",
     "T.nn.functional.dropout2d(T.ones(2, 3, 2, 2))", "T.nn.functional.alpha_dropout(T.ones(20), training=True)",
     "T.nn.functional.gumbel_softmax(T.ones(2, 3))", "T.nn.functional.gumbel_softmax(T.ones(2, 3), hard=True)",
+    "T.nn.functional.rrelu(T.linspace(-2, 1, 20), 0.1, 0.4, training=True)", "T.rrelu(-T.ones(4, 5, dtype=T.float64).T, training=True)",
     "T.randn(3, generator=T.Generator().manual_seed(3))",
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from .._engine.op import NAMES
 # one name a line, so that a new topic is one line
 from . import (  # noqa: F401
     activation,
+    attention,
     averaging,
     bags,
     batching,
@@ -21,6 +22,7 @@ from . import (  # noqa: F401
     convolution,
     covariance,
     creation,
+    ctc,
     cumulative,
     decomposition,
     distance,
@@ -41,6 +43,7 @@ from . import (  # noqa: F401
     layers,
     loss,
     lu,
+    margin_loss,
     masking,
     matmul,
     matrix_forms,
@@ -54,6 +57,7 @@ from . import (  # noqa: F401
     rearrange,
     reduction,
     reflections,
+    scattering,
     selection,
     shape,
     sorting,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._engine import dtypes, errors
+from .._engine import dtypes
 from .._engine.batched import ARRAYS, BatchedArray, batched_like, outside, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import LINEAR, composite, primitive
@@ -49,15 +49,15 @@ def _check_index(name, index):
                            f"index_select(): Expected dtype int32 or int64 for index but got: {kind}")  # fmt: skip
 
 
-def _positions(name, shape, dim, index, against_self=True):
-    """A tuple that picks, for each element of `index`, the element it names along `dim`; checks what PyTorch checks."""
+def _checked_places(name, shape, dim, index):
+    """The dimension counted from the front, and shape and index with at least one; checks what PyTorch checks."""
     ndim = max(len(shape), 1)
     if max(index.ndim, 1) != ndim:
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} tensor")
     d = dims_of(dim, len(shape))[0]
     shape = shape or (1,)
     index = index.reshape(index.shape or (1,))
-    if against_self and index.size:
+    if index.size:
         for i, (n, m) in enumerate(zip(index.shape, shape)):
             if i != d and n > m:
                 raise RuntimeError(
@@ -68,9 +68,25 @@ def _positions(name, shape, dim, index, against_self=True):
         if outside(index, 0, shape[d]):
             first = index[(index < 0) | (index >= shape[d])][0]
             raise RuntimeError(f"index {first} is out of bounds for dimension {d} with size {shape[d]}")
-    grid = list(np.ogrid[tuple(slice(0, n) for n in index.shape)])
-    grid[d] = index
-    return tuple(grid)
+    return d, shape, index
+
+
+def _positions(name, shape, dim, index):
+    """A tuple that picks, for each element of `index`, the element it names along `dim`."""
+    d, _, index = _checked_places(name, shape, dim, index)
+    return tuple(index if i == d else np.arange(n).reshape((-1,) + (1,) * (index.ndim - 1 - i)) for i, n in enumerate(index.shape))
+
+
+def _flat_places(name, shape, dim, index):
+    """The number, in the flattened tensor, of the element that each element of `index` names along `dim`."""
+    d, shape, index = _checked_places(name, shape, dim, index)
+    places = index.astype(np.int64, copy=False)
+    if d < index.ndim - 1:
+        places = places * math.prod(shape[d + 1 :])
+    for i, n in enumerate(index.shape):
+        if i != d and n > 1:
+            places = places + (np.arange(n) * math.prod(shape[i + 1 :])).reshape((-1,) + (1,) * (index.ndim - 1 - i))
+    return places.reshape(-1)
 
 
 def _one(array):
@@ -107,7 +123,7 @@ def _added_along(out, dim, index, values):
         np.add.at(whole, _positions("scatter", out.shape, dim, index), _one(values)[tuple(slice(0, n) for n in index.shape or (1,))])
         return whole.reshape(out.shape)
     flat = out.reshape(-1)
-    places = np.ravel_multi_index(np.broadcast_arrays(*_positions("scatter", out.shape, dim, index)), out.shape or (1,)).reshape(-1)
+    places = _flat_places("scatter", out.shape, dim, index)
     values = _one(values)[tuple(slice(0, n) for n in index.shape or (1,))].reshape(-1)
     if out.dtype.kind == "f":
         return (flat + add_rows(flat.size, places, values.reshape((-1, 1)))[:, 0]).reshape(out.shape)
@@ -175,34 +191,6 @@ def _scatter_number(self, dim, index, value):
     if index.size:
         _one(out)[_positions("scatter", self.shape, dim, index)] = checked_number(self.dtype, value)
     return out
-
-
-def _source(src, value):
-    src = value if src is None else src
-    if isinstance(src, (Tensor, bool, int, float, complex)):
-        return src
-    raise TypeError(f"scatter(): argument 'src' must be Tensor or Number, not {type(src).__name__}")
-
-
-def _no_reduce(reduce):
-    if reduce is not None:
-        raise errors.unsupported("the reduce argument of scatter", "use scatter_add or scatter_reduce")
-
-
-@composite()
-def scatter(self, dim, index, src=None, *, value=None, reduce=None):
-    """Copy a tensor with `self[index[i, j], j] = src[i, j]` (for `dim=0`) at every place of `index`; `src` may be a number."""
-    _no_reduce(reduce)
-    src = _source(src, value)
-    return (_scatter if isinstance(src, Tensor) else _scatter_number)(self, dim, index, src)
-
-
-@composite(namespace=())
-def scatter_(self, dim, index, src=None, *, value=None, reduce=None):
-    """Set `self[index[i, j], j] = src[i, j]` (for `dim=0`) at every place of `index`; `src` may be a number. Returns the tensor."""
-    _no_reduce(reduce)
-    src = _source(src, value)
-    return (self._scatter_ if isinstance(src, Tensor) else self._scatter_number_)(dim, index, src)
 
 
 @primitive(

@@ -13,6 +13,7 @@ from .._engine.op import LINEAR, NAMES, composite, facade, plain, primitive
 from .._engine.tensor import wrap
 from .gathering import _slices_added, add_rows
 from .matmul import _C_TYPES, _product, _squeezed, dot, mm
+from .random import functional_dropout
 from .shape import _unsafe_view, t
 
 HERE = ("nn.functional",)
@@ -302,9 +303,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     """Weight the rows of `value` (…, s, e) by the softmax of `query @ key.T * scale`: (…, l, d) and (…, s, d) give (…, l, e).
 
     `attn_mask` (…, l, s) is added to the scores, or lets through where it is True; `is_causal` lets row i see columns up to i.
+    Of the weights, `dropout_p` are dropped.
     """
-    if dropout_p > 0.0:
-        raise errors.unsupported("dropout inside scaled_dot_product_attention", "apply nn.functional.dropout to softmax(q @ k.mT * scale) yourself")
     length, sources = query._array.shape[-2], key._array.shape[-2]
     scale = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
     if enable_gqa:
@@ -327,4 +327,4 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
             scores = scores + attn_mask
     if weights is None:
         weights = scores.softmax(-1)
-    return weights.matmul(value)
+    return (functional_dropout(weights, dropout_p) if dropout_p > 0 else weights).matmul(value)

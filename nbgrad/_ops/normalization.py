@@ -230,14 +230,14 @@ def _batch_norm(self, weight, bias, running_mean, running_var, training, eps):
 
 
 def _check_batch(input, training, stats):
-    if input.ndim < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
-    channels = input.shape[1]
-    if training and input.numel() == channels:
+    channels = input.shape[1] if input.ndim > 1 else 0
+    if training and input.ndim > 1 and input.numel() == channels:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.size()}")
     for name, x in stats.items():
         if x is not None and x.numel() != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {x.numel()}")
+    if input.ndim < 2 and input.numel():
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-max(input.ndim, 1)}, {max(input.ndim, 1) - 1}], but got 1)")
 
 
 @facade(method=False, namespace=_F)
@@ -249,6 +249,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     _check_batch(input, training, {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias})
     if not training and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+    if not input.numel():  # nothing to standardize; PyTorch then takes weight and bias of the first channel
+        out = input.clone()
+        out = out if weight is None else out * weight[0]
+        return out if bias is None else out + bias[0]
     return _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 

@@ -10,11 +10,14 @@ import operator
 
 import numpy as np
 
+from .._engine import errors
 from .._engine import vmap_draws as draws
 from .._engine.batched import ARRAYS, anywhere, contiguous
+from .._engine.dtypes import of_array
 from .._engine.observe import tell_read
 from .._engine.op import ALIASES, composite, facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
+from .choice import where
 from .conversion import _nothing
 from .creation import check_options, like, made, numpy_type, sizes_of, zeros_like
 
@@ -391,3 +394,59 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     one_hot = np.zeros_like(soft._array)
     np.put_along_axis(one_hot, np.expand_dims(chosen, dim), 1, dim)
     return wrap(one_hot) - soft.detach() + soft
+
+
+# ---- leaky units of random slope
+
+
+def _slope(lower, upper):
+    return (lower + upper) / 2
+
+
+@primitive(
+    "_rrelu",
+    vjp={
+        "self": lambda grad, self, noise, lower, upper, training: (
+            grad * noise if training and upper - lower > 1e-6 else where(self > 0, grad, grad * _slope(lower, upper))
+        )
+    },
+    tensors=("self", "noise"), in_place=True, method=False, namespace=(), node="RreluWithNoiseBackward0",
+)  # fmt: skip
+def _rrelu(self, noise, lower, upper, training):
+    """Multiply by drawn slopes, or outside of training multiply what is negative by the mean slope."""
+    return self * noise if training else np.where(self <= 0, self * self.dtype.type(_slope(lower, upper)), self)
+
+
+def _slopes(array, lower, upper, training):
+    """A slope from [lower, upper) for each element that is not positive, row by row, and 1 for the others."""
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+    if array.dtype.kind != "f":
+        name = "rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu"
+        raise NotImplementedError(f"\"{name}\" not implemented for '{of_array(array.dtype).tensor_name}'")
+    if not training:
+        return wrap(np.zeros((), array.dtype))
+    if type(array) is not np.ndarray:
+        raise errors.unsupported("rrelu in training under vmap", "call it outside")
+    slopes, leaky = np.ones(array.shape, array.dtype), array <= 0
+    low, high = (float(array.dtype.type(bound)) for bound in (lower, upper))
+    slopes[leaky] = draws.uniform((np.count_nonzero(leaky),), np.dtype(np.float64)) * (high - low) + low
+    return wrap(slopes)
+
+
+@composite(method=False, namespace=("",))
+def rrelu(self, lower=1 / 8, upper=1 / 3, training=False):
+    """Multiply elements that are not positive by slopes drawn from [lower, upper), or outside of training by the mean slope."""
+    return _rrelu.function(self, _slopes(self._array, lower, upper, training), lower, upper, training)
+
+
+@composite(method=False, namespace=("", "nn.functional"))
+def rrelu_(self, lower=1 / 8, upper=1 / 3, training=False):
+    """Multiply elements that are not positive in place by slopes drawn from [lower, upper), or outside of training by the mean slope."""
+    return _rrelu.twin(self, _slopes(self._array, lower, upper, training), lower, upper, training)
+
+
+@composite("nn.functional.rrelu", method=False, namespace=("nn.functional",))
+def functional_rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
+    """Multiply elements that are not positive by slopes drawn from [lower, upper), or outside of training by the mean slope."""
+    return (rrelu_ if inplace else rrelu)(input, lower, upper, training)

@@ -40,7 +40,7 @@ def of_torch(name, sample):
     theirs = prepare(sample, torch_tensor, convert=as_torch)
     try:
         return theirs, flat(quietly(find(torch, name, sample), *theirs.args, **theirs.kwargs))
-    except (RuntimeError, TypeError, NotImplementedError, ValueError, IndexError):
+    except (RuntimeError, TypeError, NotImplementedError, ValueError, IndexError, AssertionError):
         return None
 
 

@@ -16,6 +16,8 @@ from .harness import cases, cotangents, find, flat, prepare
 DISAGREE = {
     "atan2", "binary_cross_entropy", "clamp", "cholesky_inverse", "fmax", "linalg.cholesky", "linalg.cholesky_ex", "max", "maximum", "median", "min", "minimum", "triangular_solve",
 }  # fmt: skip
+# Where PyTorch's forward mode says, without a word, that there is no tangent, though reverse mode has a gradient: products.
+FORGOTTEN = {"scatter_reduce"}
 
 
 def numbers(tensor):
@@ -127,6 +129,8 @@ def test_tangents_are_those_of_torch(name, sample):
     _, got = pushed(nbgrad, name, sample)
     assert len(got) == len(expected)
     for (value, tangent), (their_value, their_tangent) in zip(got, expected):
+        if their_tangent is None and name in FORGOTTEN and sample.args[-1] == "prod":
+            continue
         assert (tangent is None) == (their_tangent is None)
         if tangent is not None:
             tolerance = sample.tolerance or precision_of(tangent.dtype)

@@ -28,6 +28,13 @@ def probabilities(*shape):
     return p / p.sum(1, keepdims=True)
 
 
+def logarithms(*shape):
+    x = m.real(*shape)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+PATHS = np.array([[1, 2, 2], [3, 1, 0]])
+LABELS = np.array([[0, 3, -1, 1], [-1, 0, 1, 2], [1, 1, 2, -1]])  # what comes after a -1 is no label; one given twice counts twice
 IGNORED = np.array([1, -100, 3])
 SAMPLES = {
     "mse_loss": [
@@ -117,6 +124,44 @@ SAMPLES = {
     "triplet_margin_loss": [
         *(Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), reduction=r, swap=s) for r in REDUCTIONS for s in (False, True)),
         Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0, p=1),
+    ],
+    "multi_margin_loss": [
+        *(Sample(m.real(3, 4), classes(3), reduction=r).but(second=False) for r in REDUCTIONS),
+        *(Sample(m.real(3, 4), classes(3), 2, 0.7, m.real(4, low=0.2), reduction=r).but(second=False, leaves=(0,)) for r in REDUCTIONS),
+        *(Sample(m.real(4), classes(), 2, reduction=r).but(second=False) for r in ("mean", "none")),
+        Sample(m.real(4), classes(1), reduction="none").but(second=False),
+        Sample(m.real(3, 4, dtype=np.float32), classes(3)).but(second=False),
+        Sample(np.zeros((0, 4)), classes(0)).but(second=False),
+        Sample(m.real(), np.array(0)).but(second=False),
+    ],
+    "multilabel_margin_loss": [
+        *(Sample(m.real(3, 4), LABELS, reduction=r).but(second=False) for r in REDUCTIONS),
+        *(Sample(m.real(4), LABELS[0], reduction=r).but(second=False) for r in ("mean", "none")),
+        Sample(m.real(3, 4, dtype=np.float32), LABELS).but(second=False),
+        Sample(m.real(3, 4), np.full((3, 4), -1)).but(second=False),
+    ],
+    "multilabel_soft_margin_loss": [
+        *(Sample(m.real(3, 4), m.flags(3, 4).astype(float), reduction=r) for r in REDUCTIONS),
+        Sample(m.real(3, 4), m.flags(3, 4).astype(float), m.real(4, low=0.2)).but(leaves=(0, 2)),
+        Sample(m.real(4), m.flags(4).astype(float), reduction="none").but(leaves=(0,)),
+    ],
+    "linear_cross_entropy": [
+        Sample(m.real(3, 2), m.real(4, 2), classes(3)),
+        Sample(m.real(3, 2), m.real(4, 2), classes(3), linear_bias=m.real(4), weight=m.real(4, low=0.2), reduction="none").but(leaves=(0, 1, 3)),
+        Sample(m.real(3, 2), m.real(4, 5, 2), classes(3, 5), linear_bias=m.real(4, 5), label_smoothing=0.1),
+        Sample(m.real(2), m.real(4, 2), classes(), reduction="sum"),
+        Sample(m.real(3, 2), m.real(4, 2), probabilities(3, 4)),
+        Sample(m.real(3, 2), m.real(4, 2), classes(3), ignore_index=2),
+    ],
+    "ctc_loss": [  # its gradient takes for granted that log_softmax comes before, so finite differences say something else
+        s.but(smooth=False, second=False) for s in (
+            *(Sample(logarithms(5, 2, 4), PATHS, (5, 4), (3, 2), reduction=r) for r in REDUCTIONS),
+            *(Sample(logarithms(5, 2, 4), PATHS, (2, 4), (3, 2), reduction=r, zero_infinity=True) for r in REDUCTIONS),
+            Sample(logarithms(5, 4), np.array([1, 2, 2]), (5,), (3,), reduction="none"),
+            Sample(logarithms(6, 3, 4), np.array([1, 2, 1, 3]), np.array([6, 1, 4]), np.array([1, 0, 3]), blank=0, reduction="none"),
+            Sample(logarithms(3, 2, 4), PATHS, (0, 3), (0, 1), blank=2, reduction="sum"),
+            Sample(logarithms(5, 2, 4).astype(np.float32), PATHS, (5, 4), (3, 2)),
+        )
     ],
     "triplet_margin_with_distance_loss": [
         Sample(m.real(4, 3), m.real(4, 3), m.real(4, 3), margin=3.0),

@@ -33,6 +33,8 @@ SAMPLES = {
         Sample(m.real(5, 3), m.real(3), m.real(3, low=0.2), **affine(3)).but(leaves=(0, 3, 4)),
         Sample(m.real(4, 3, 2), m.real(3), m.real(3, low=0.2), **affine(3), training=True, momentum=0.3).but(leaves=(0, 3, 4)),
         Sample(m.real(5, 3), m.real(3), m.real(3, low=0.2)).but(leaves=(0,)),
+        Sample(m.real(0, 3), m.real(3), m.real(3), **affine(3)).but(leaves=(0, 3, 4)),
+        Sample(m.real(0), m.real(0), m.real(0)).but(leaves=(0,)),
         Sample(m.real(2, 3, 2, 2, dtype=np.float32), None, None, training=True).but(tolerance=1e-4),
     ],
     "instance_norm": [Sample(m.real(2, 3, 4)), Sample(m.real(2, 3, 4), m.real(3), m.real(3, low=0.2), **affine(3)).but(leaves=(0, 3, 4))],
