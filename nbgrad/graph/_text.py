@@ -19,6 +19,7 @@ _WIDTHS = {  # in hundredths of the font's size, those of a wide sans serif, so 
 }
 _WIDTH = {c: w / 100 for w, letters in _WIDTHS.items() for c in letters}
 BOLD = 1.11
+_RIGHT_TO_LEFT = re.compile(r"\w*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]\w*")
 
 _WORD = re.compile(r"^(\w\w)\w{2,}")  # the beginning of a word, and the rest of it
 
@@ -70,6 +71,11 @@ def clean(text: str) -> str:
 def escape(text: str) -> str:
     """Make text safe inside XML and HTML, and in attributes there."""
     return html.escape(clean(text), quote=True)
+
+
+def isolated(text: str) -> str:
+    """Let each word that is written from right to left stand for itself, so that it turns nothing around it, as in `w = 0.5`. Comes after `escape`."""
+    return _RIGHT_TO_LEFT.sub("\u2068\\g<0>\u2069", text)
 
 
 def shorten(text: str, most: int) -> str:
