@@ -11,7 +11,7 @@ import re
 import textwrap
 import unicodedata
 
-from .records import Call, Summary, Value
+from .records import Call, Summary, Value, bounded
 
 _WIDTHS = {  # in hundredths of the font's size, those of a wide sans serif, so that narrower ones fit too
     28: "'", 34: " ,.IJijl/-:;\\f|", 41: "!()[]rt", 47: '"', 52: "*_`sz", 57: "?Lc‖–", 63: "FPTYaekovxy", 66: "$0123456789EKSbdghnpqu{}∂μσ",
@@ -81,11 +81,6 @@ def isolated(text: str) -> str:
 def shorten(text: str, most: int) -> str:
     """Cut the middle out of a long text, and `clean` what is left."""
     return bounded(clean(bounded(text, 4 * most)), most)
-
-
-def bounded(text: str, most: int) -> str:
-    """Cut the middle out of a long text."""
-    return text if len(text) <= most else text[: most - most // 3 - 1] + "…" + text[-(most // 3):]
 
 
 def wrapped(text: str, lines: int, most: int) -> list[str]:
