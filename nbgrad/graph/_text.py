@@ -11,7 +11,7 @@ import re
 import textwrap
 import unicodedata
 
-from .records import Call, Summary, Value
+from .records import Call, Summary, Value, bounded
 
 _WIDTHS = {  # in hundredths of the font's size, those of a wide sans serif, so that narrower ones fit too
     28: "'", 34: " ,.IJijl/-:;\\f|", 41: "!()[]rt", 47: '"', 52: "*_`sz", 57: "?Lc‖–", 63: "FPTYaekovxy", 66: "$0123456789EKSbdghnpqu{}∂μσ",
@@ -19,6 +19,7 @@ _WIDTHS = {  # in hundredths of the font's size, those of a wide sans serif, so 
 }
 _WIDTH = {c: w / 100 for w, letters in _WIDTHS.items() for c in letters}
 BOLD = 1.11
+_RIGHT_TO_LEFT = re.compile(r"\w*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]\w*")
 
 _WORD = re.compile(r"^(\w\w)\w{2,}")  # the beginning of a word, and the rest of it
 
@@ -72,14 +73,14 @@ def escape(text: str) -> str:
     return html.escape(clean(text), quote=True)
 
 
+def isolated(text: str) -> str:
+    """Let each word that is written from right to left stand for itself, so that it turns nothing around it, as in `w = 0.5`. Comes after `escape`."""
+    return _RIGHT_TO_LEFT.sub("\u2068\\g<0>\u2069", text)
+
+
 def shorten(text: str, most: int) -> str:
     """Cut the middle out of a long text, and `clean` what is left."""
     return bounded(clean(bounded(text, 4 * most)), most)
-
-
-def bounded(text: str, most: int) -> str:
-    """Cut the middle out of a long text."""
-    return text if len(text) <= most else text[: most - most // 3 - 1] + "…" + text[-(most // 3):]
 
 
 def wrapped(text: str, lines: int, most: int) -> list[str]:

@@ -50,7 +50,7 @@ def about_value(graph: Graph, value: Value) -> str:
         parts.append(f"cut by {value.cut}")
     if value.place:
         parts.append(f"line {value.place.line}")
-    return _text.clean(", ".join(parts))
+    return _text.shorten(", ".join(parts), 3 * MAX_NAME)
 
 
 def about_call(graph: Graph, call: Call, cut: str) -> str:
@@ -68,7 +68,7 @@ def about_call(graph: Graph, call: Call, cut: str) -> str:
         parts.append(f"raised {_text.shorten(call.error, 120)}")
     if call.place:
         parts.append(f"line {call.place.line}")
-    return _text.clean(", ".join(parts))
+    return _text.shorten(", ".join(parts), 3 * MAX_NAME)
 
 
 def summary(graph: Graph) -> tuple[str, str]:

@@ -16,10 +16,9 @@ from .._engine.op import Op
 from .._engine.tensor import Tensor
 from . import table
 from .ledger import Ledger, Mark
-from ._text import bounded
 from .operators import arguments_of, edges_of_inputs, formulas_of, name_of, node_name, params_of, saved_by, why_cut
 from .program import RENEWS, Writer
-from .records import MAX_LINE, MAX_NAME
+from .records import MAX_LINE, MAX_NAME, bounded
 from .table import CALL, CUT, CUTS, DATA, GRAD, OUTPUTS, VERSION
 
 MAX_CALLS = 300_000  # recorded; what comes after is counted in a note

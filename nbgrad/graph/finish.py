@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .grown import Numbers
-from ._text import bounded
-from .records import MAX_LINE, Graph, Summary
+from .records import Graph, Summary, bounded_lines
 from .source import Sources, names_of, ours
 from .summaries import Summaries
 from .summary import summarize
@@ -46,11 +45,7 @@ def finish(ledger, mark, namespace, source, cell, passes_elsewhere=0) -> Graph:
         ledger.params.things, ledger.edges.things, ledger.saves.things, [sources.place(where) for where in ledger.places], ledger.errors,
         None if ledger.program is None else ledger.program.snapshot(ledger),
     )  # fmt: skip
-    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), _bounded_lines(source), _notes(ledger, mark, passes_elsewhere))
-
-
-def _bounded_lines(source):
-    return "\n".join([bounded(line, MAX_LINE) for line in source.split("\n")])
+    return Graph(table.values, table.calls, table.steps, table.scopes, tuple([f"t{i}" for i in roots.tolist()]), bounded_lines(source), _notes(ledger, mark, passes_elsewhere))
 
 
 def _notes(ledger, mark, passes_elsewhere):

@@ -13,8 +13,7 @@ import textwrap
 
 from .._engine.op import Op
 from .._engine.tensor import Tensor
-from ._text import bounded
-from .records import MAX_NAME
+from .records import MAX_NAME, bounded
 
 
 def name_of(op, node=None, in_place=False):

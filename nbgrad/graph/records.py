@@ -29,6 +29,16 @@ MAX_NAME = 200  # characters of a name
 MAX_LINE = 400  # and of a line of source
 
 
+def bounded(text: str, most: int) -> str:
+    """Cut the middle out of a long text."""
+    return text if len(text) <= most else text[: most - most // 3 - 1] + "…" + text[-(most // 3):]
+
+
+def bounded_lines(source: str) -> str:
+    """Cut the middle out of long lines."""
+    return "\n".join([bounded(line, MAX_LINE) for line in source.split("\n")])
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in the user's source, lines and columns counted from 1 and 0 as Python does."""
@@ -311,6 +321,8 @@ def _read(hint, x, where):
             return float(x)
     if type(x) is not hint:
         raise ValueError(f"{where} is {type(x).__name__}, not {hint.__name__}")
+    if hint is str:
+        return bounded_lines(x) if where == "graph.source" else bounded(x, MAX_LINE)
     return x
 
 
@@ -321,7 +333,7 @@ def _read_union(hints, x, where):
         return float(x)
     for hint in hints:
         if type(x) is hint:
-            return x
+            return _read(hint, x, where)
     return _read(next(h for h in hints if h is not type(None)), x, where)
 
 

@@ -16,8 +16,7 @@ import types
 
 from .._engine.errors import is_cell, line_of
 from .._engine.tensor import Tensor
-from ._text import bounded
-from .records import MAX_LINE, MAX_NAME, Place
+from .records import MAX_LINE, MAX_NAME, Place, bounded
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 MAX_ITEMS = 1_000  # of one container, when looking for tensors in variables

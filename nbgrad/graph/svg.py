@@ -101,7 +101,7 @@ class _Pen:
         parts = []
         for text, size, role, bold in spans:
             weight = ' font-weight="600"' if bold else ""
-            shown = _text.escape(text).replace("  ", "&#160; ")
+            shown = _text.isolated(_text.escape(text)).replace("  ", "&#160; ")
             parts.append(f'<tspan font-size="{size:g}"{weight}{self.paint(role)}>{shown}</tspan>')
         where = f' text-anchor="{anchor}"' if anchor != "start" else ""
         self.out.append(f'<text x="{_n(x)}" y="{_n(y)}"{where}{attributes} xml:space="preserve">{"".join(parts)}</text>')

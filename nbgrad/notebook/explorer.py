@@ -220,13 +220,13 @@ class GraphView(anywidget.AnyWidget):
         self.show_static(text, page)
         self._display(view)
 
-    def show_live(self) -> None:
-        """Display this view alone; `show_static` may follow later in the same cell."""
-        self._display(self._repr_mimebundle_())
-
     def show_static(self, text: str = "", page: str | None = None) -> None:
         """Display the static picture alone, hidden while this view lives in the same cell."""
         display(static_bundle(self._record, self.svg, self.key, text, page), raw=True)
+
+    def show_words(self, text: str, page: str) -> None:
+        """Display more for readers without a kernel, below the picture: words, and html that says the same. Hidden while this view lives in the same cell."""
+        display({"text/html": _marked(self.key, page), "text/plain": text}, raw=True)
 
     def _display(self, view):
         bundle, metadata = view if isinstance(view, tuple) else (view, {})
@@ -240,10 +240,14 @@ def static_bundle(graph: Graph, svg: str, key: str, text: str = "", page: str | 
     Without a `page` the html is one `<img>`, which survives the cleaning of notebooks that are not trusted; inline SVG would not.
     """
     return {
-        "text/html": f'<div data-nbgrad-static="{html.escape(key)}">{_image(graph, svg, text) if page is None else page}</div>',
+        "text/html": _marked(key, _image(graph, svg, text) if page is None else page),
         "image/svg+xml": svg,
         "text/plain": text or repr(graph),
     }
+
+
+def _marked(key, page):
+    return f'<div data-nbgrad-static="{html.escape(key)}">{page}</div>'
 
 
 def _image(graph, svg, text):

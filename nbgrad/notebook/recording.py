@@ -87,8 +87,8 @@ class Recording:
         if self.options.widget and not is_terminal():
             self.view = open_view(drawing, self.recorder, self._remember)
             if self.view is not None:
+                self.view.show(drawing.to_text(), drawing.to_page())  # both: a page that is loaded anew while the loop runs has only the picture
                 self.watch.show_in(self.view)
-                self.view.show_live()
         return drawing.graph, self.recorder.tensors()
 
 
@@ -110,12 +110,12 @@ def show(recording: Recording, namespace, remember) -> Graph | None:
             drawing.save(path)
         except OSError as error:
             print(f"%%autograd --save {path}: not written, {error.strerror or error}")
+    if recording.view is not None:  # shown since the first pass, with the picture
+        recording.view.show_words(watch.to_text(), watch.to_page())
+        return graph
     text, page = drawing.to_text(), drawing.to_page()  # before display, which would swallow a fault
     if watch is not None:
         text, page = text + "\n\n" + watch.to_text(), page + watch.to_page()
-    if recording.view is not None:
-        recording.view.show_static(text, page)
-        return graph
     if options.widget and not is_terminal() and (view := open_view(drawing, recording.recorder, remember)) is not None:
         view.show(text, page)
     else:

@@ -30,6 +30,7 @@ from .units import unit_axis
 
 SHARE = 0.003  # of the time of the loop that measuring may take
 PUSH_SHARE = 0.002  # and sending
+PUSH_CREDIT = 0.05  # seconds of sending, once, that count for nothing: the first goes out while the picture does
 CREDIT = 0.006  # seconds of measuring, once, that count for nothing, so that a short loop is measured at every step
 POINTS = 512  # steps that are kept
 MOST = 500  # parameters
@@ -66,7 +67,7 @@ class Watch(Observer):
         self._waiting = 0  # passes that the last measured step has waited for its update
         self._pending = None  # its row
         self._pace = Pace(SHARE, credit=CREDIT)
-        self._pushes = Pace(PUSH_SHARE, PUSH_INTERVAL)
+        self._pushes = Pace(PUSH_SHARE, PUSH_INTERVAL, credit=PUSH_CREDIT)
         self._began = monotonic()
         self._loss = None
         self._leaves = ()

@@ -15,7 +15,7 @@ from nbgrad.graph._text import text_width
 from nbgrad.graph.labels import Labels
 from nbgrad.graph.layout import lay_out
 from nbgrad.graph.picture import picture
-from nbgrad.graph.records import Graph, Step
+from nbgrad.graph.records import Graph, Step, Summary, Value
 from nbgrad.graph.render import to_dot, to_picture, to_static_html, to_svg
 from nbgrad.graph.svg import svg_text, trace
 
@@ -244,3 +244,11 @@ def test_options_are_checked():
     with pytest.raises(ValueError, match="direction"):
         to_svg(fixture("lesson"), direction="up")
     assert dataclasses.is_dataclass(to_picture(fixture("lesson")))
+
+
+def test_names_written_from_right_to_left_turn_nothing_around_them():
+    scalar = Value("t0", (), "float32", "الوزن", data=Summary(1, (0.5,), 0.5, 0.0, 0.5, 0.5, 0.5))
+    path = Value("t1", (3,), "float32", "model.ناتج[0] <b>")
+    shown = re.sub(r"<[^>]*>", "", to_svg(Graph((scalar, path), roots=("t0", "t1"))))
+    assert "\u2068الوزن\u2069 = 0.50" in shown
+    assert "model.\u2068ناتج\u2069[0] &lt;b&gt;" in shown

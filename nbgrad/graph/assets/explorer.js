@@ -1,7 +1,7 @@
 // The explorer: toolbar, picture and inspector side by side, one selection, one live state. `host` connects it to a kernel or a file.
 
 import { element } from "./dom.js";
-import { formatBrief } from "./format.js";
+import { formatBrief, oneLine } from "./format.js";
 import { Inspector } from "./inspector.js";
 import { makeParts } from "./parts.js";
 import { Picture } from "./picture.js";
@@ -313,7 +313,7 @@ export class Explorer {
   }
 
   setStatus(text) {
-    this.status.textContent = text;
+    this.status.textContent = oneLine(text, 300);
   }
 
   /** Nothing will change any more; what was recorded can still be looked at. */

@@ -4,7 +4,7 @@
 // What is shown is a list of the reader's actions (graph/scene.py tells which); all views of a graph share it. The kernel, or the file, draws.
 
 import { element, shapeBox, svgElement } from "./dom.js";
-import { formatCount, oneLine, plural } from "./format.js";
+import { formatCount, isolated, oneLine, plural } from "./format.js";
 import { opName } from "./record.js";
 
 const MOST_LOOPS = 4;
@@ -198,7 +198,7 @@ export class Folding {
     return element(
       "div",
       { class: "nbx-loop" },
-      element("code", {}, element("span", { class: "nbx-quiet" }, around), name.slice(around.length).replace(/ ×\d+$/, "")),
+      element("code", {}, element("span", { class: "nbx-quiet" }, isolated(around)), isolated(name.slice(around.length).replace(/ ×\d+$/, ""))),
       element("span", { class: "nbx-quiet" }, plural(fold.times, "iteration")),
       offered.length > 1 && slider,
       shown,

@@ -1,5 +1,15 @@
 // Numbers, shapes and sentences as a reader wants them. Pure functions.
 
+const RIGHT_TO_LEFT = /[\p{L}\p{M}\p{N}_]*[\p{sc=Arab}\p{sc=Hebr}\p{sc=Syrc}\p{sc=Thaa}\p{sc=Nkoo}][\p{L}\p{M}\p{N}_]*/gu;
+
+/**
+ * Code and formulas in their own order: each word that is written from right to left stands for itself, and turns nothing around it.
+ * @param {string} text
+ */
+export function isolated(text) {
+  return text.replace(RIGHT_TO_LEFT, "\u2068$&\u2069");
+}
+
 export const DASH = "–";
 const MINUS = "−";
 

@@ -1,7 +1,7 @@
 // The inspector: everything about the selected tensor or operator, from the record at once and from the kernel when it answers.
 
 import { element } from "./dom.js";
-import { formatBrief, formatCount, formatNumber, formatShape, oneLine, plural } from "./format.js";
+import { formatBrief, formatCount, formatNumber, formatShape, isolated, oneLine, plural } from "./format.js";
 import { opName } from "./record.js";
 import { TensorView } from "./tensor.js";
 
@@ -85,7 +85,7 @@ export class Inspector {
     return element(
       "header",
       { class: "nbx-heading" },
-      element("h2", { class: value.name ? null : "nbx-unnamed" }, label),
+      element("h2", { class: value.name ? null : "nbx-unnamed" }, isolated(label)),
       element("span", { class: "nbx-shape" }, formatShape(value.shape)),
       element("span", { class: "nbx-quiet" }, value.dtype),
       element(
@@ -215,7 +215,7 @@ export class Inspector {
   }
 
   link(id, text) {
-    return element("button", { type: "button", class: "nbx-link", onclick: () => this.options.onSelect(id) }, text);
+    return element("button", { type: "button", class: "nbx-link", onclick: () => this.options.onSelect(id) }, isolated(text));
   }
 
   destroy() {
@@ -244,7 +244,7 @@ function placeParts(place) {
 }
 
 function codeLine(text) {
-  return element("code", {}, text);
+  return element("code", {}, isolated(text));
 }
 
 function formulaLine([name, formula]) {

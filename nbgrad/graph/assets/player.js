@@ -5,7 +5,7 @@
 // else that sets `step` plays along.
 
 import { element, svgElement } from "./dom.js";
-import { formatBrief, formatCount, formatNumber, formatShape, plural } from "./format.js";
+import { formatBrief, formatCount, formatNumber, formatShape, isolated, plural } from "./format.js";
 
 const SPEEDS = { slow: 2200, normal: 1100, fast: 350, "very fast": 120 }; // milliseconds a step
 const SPOKEN = 1000; // steps shorter than that are not read out
@@ -427,6 +427,11 @@ function icon(name) {
   );
 }
 
+/** A name or expression of the reader's, in the order in which it is written. @param {string} text @param {string | null} [style] */
+function inOrder(text, style = null) {
+  return element("bdi", { class: style, dir: "ltr" }, isolated(text));
+}
+
 /** A formula with its gradients in the colour of gradients. @param {string} text @param {string[]} names */
 function inked(text, names) {
   const sorted = [...new Set(names)].sort((a, b) => b.length - a.length);
@@ -438,8 +443,8 @@ function inked(text, names) {
       const at = rest.indexOf(name);
       if (at >= 0 && at < place) [place, found] = [at, name];
     }
-    if (place > 0) parts.push(rest.slice(0, place));
-    if (found) parts.push(element("bdi", { class: "nbx-grad-ink" }, found));
+    if (place > 0) parts.push(isolated(rest.slice(0, place)));
+    if (found) parts.push(inOrder(found, "nbx-grad-ink"));
     rest = rest.slice(place + found.length);
   }
   return parts;
@@ -459,7 +464,7 @@ function flows(title, list, more) {
     element(
       "tr",
       {},
-      element("th", { scope: "row" }, element("bdi", { class: flow.grad ? "nbx-grad-ink" : "nbx-quiet" }, flow.name || "gradient")),
+      element("th", { scope: "row" }, inOrder(flow.name || "gradient", flow.grad ? "nbx-grad-ink" : "nbx-quiet")),
       element("td", { class: "nbx-quiet" }, flow.shape ? formatShape(flow.shape) : ""),
       element("td", { class: flow.grad ? "nbx-player-numbers" : "nbx-quiet" }, flow.grad ? numbersOf(flow.grad) : "– not asked for"),
     ),
@@ -486,7 +491,7 @@ function accumulation(leaf) {
   return element(
     "div",
     { class: "nbx-player-flow", dataset: { testid: "player-leaf" } },
-    element("h3", {}, element("bdi", {}, leaf.name), element("span", { class: "nbx-quiet" }, ` ${formatShape(leaf.shape)}`)),
+    element("h3", {}, inOrder(leaf.name), element("span", { class: "nbx-quiet" }, ` ${formatShape(leaf.shape)}`)),
     element(
       "table",
       {},
@@ -507,7 +512,7 @@ function jacobianTable(found, input) {
   return element(
     "table",
     {},
-    element("caption", {}, element("bdi", {}, caption)),
+    element("caption", {}, inOrder(caption)),
     element("tbody", {}, ...input.rows.map((row) => element("tr", {}, ...row.map(cell)))),
   );
 }

@@ -1,6 +1,6 @@
 // Writing other numbers into the picture, and the recorded ones again: the words on nodes, and what came back along edges. Ink only: nothing moves.
 
-import { formatBrief } from "./format.js";
+import { formatBrief, isolated } from "./format.js";
 import { drawBadge } from "./picture.js";
 
 export class Rewriting {
@@ -21,7 +21,7 @@ export class Rewriting {
     for (const node of this.picture.nodes) {
       if (node.getAttribute("data-id") !== id || node.classList.contains("nb-row")) continue;
       const texts = [...node.querySelectorAll(":scope > text:not(.nb-grad)")];
-      if (!this.words.has(node)) this.words.set(node, texts.map((text) => [...text.children].map((span) => span.textContent)));
+      if (!this.words.has(node)) this.words.set(node, texts.map((text) => [...text.children].map((span) => span.textContent.replace(/[\u2068\u2069]/g, ""))));
       this.write(node, lines);
     }
   }
@@ -43,7 +43,7 @@ export class Rewriting {
     const room = (node.querySelector(".nb-shape")?.getBBox().width ?? Infinity) - 16;
     [...node.querySelectorAll(":scope > text:not(.nb-grad)")].forEach((text, n) => {
       text.removeAttribute("textLength");
-      [...text.children].forEach((span, k) => (span.textContent = (lines[n]?.[k] ?? "").replace(/  /g, "\u00a0 ")));
+      [...text.children].forEach((span, k) => (span.textContent = isolated(lines[n]?.[k] ?? "").replace(/  /g, "\u00a0 ")));
       if (text.getComputedTextLength() <= room) return;
       text.setAttribute("textLength", String(room));
       text.setAttribute("lengthAdjust", "spacingAndGlyphs");

@@ -1,7 +1,7 @@
 // Search over the whole record, also over what is folded away: a list of what was found, and a way to each of them.
 
 import { element } from "./dom.js";
-import { oneLine } from "./format.js";
+import { isolated, oneLine } from "./format.js";
 import { opName } from "./record.js";
 
 const KEY_REST = 150; // milliseconds after the last key
@@ -116,7 +116,7 @@ export class Search {
       element(
         "li",
         { role: "option", id: `${this.list.id}-${i}`, "aria-selected": "false", onpointerdown: (event) => this.take(i, event) },
-        element("span", {}, oneLine(hit.label)),
+        element("span", {}, isolated(oneLine(hit.label))),
         element("span", { class: "nbx-quiet" }, [hit.kind, hit.line && `line ${hit.line}`].filter(Boolean).join("  ")),
         hit.id && !record.values.has(hit.id) && !record.calls.has(hit.id) && element("span", { class: "nbx-quiet" }, "folded"),
       ),

@@ -1,6 +1,7 @@
 // The recorded cell beside its graph: a node lights its line, a line lights its nodes.
 
 import { element } from "./dom.js";
+import { isolated } from "./format.js";
 
 const LONGEST_LINE = 400; // characters of a line
 
@@ -43,7 +44,7 @@ export class Source {
           onkeydown: (event) => this.key(event, number),
         },
         element("span", { class: "nbx-line-number" }, String(number)),
-        element("code", {}, line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line || " "),
+        element("code", {}, isolated(line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line || " ")),
       );
       this.rows.set(number, row);
       return row;

@@ -49,7 +49,7 @@ export class WatchProgress {
     ]
       .filter(Boolean)
       .join(" · ");
-    this.notes.textContent = now.notes.join("; ");
+    this.notes.textContent = oneLine(now.notes.join("; "), 400);
     if (this.state && this.state !== now.state && now.state !== "running") this.explorer.announce(this.words.textContent);
     this.state = now.state;
   }
@@ -119,7 +119,7 @@ export class WatchStrips {
   markPicture() {
     const { marks } = this;
     for (const id of new Set([...(this.marked ?? []), ...Object.keys(marks)]))
-      this.explorer.picture.mark(id, marks[id]?.kind ?? "", marks[id]?.text ?? "");
+      this.explorer.picture.mark(id, marks[id]?.kind ?? "", oneLine(marks[id]?.text ?? "", 300));
     this.marked = Object.keys(marks);
     this.redraw();
   }
@@ -231,7 +231,7 @@ export class WatchStrips {
     if (bad) {
       const after = bad.after === null ? "" : `, finite at step ${formatCount(bad.after)}`;
       parts.push(element("span", { class: "nbx-strip-mark", dataset: { kind: "nan" }, title: `in the ${bad.where}${after}` }, `${bad.what} at step ${formatCount(bad.step)}`));
-    } else if (mark) parts.push(element("span", { class: "nbx-strip-mark", dataset: { kind: mark.kind }, title: mark.text }, mark.kind));
+    } else if (mark) parts.push(element("span", { class: "nbx-strip-mark", dataset: { kind: mark.kind }, title: oneLine(mark.text, 300) }, mark.kind));
     row.state.replaceChildren(...(parts.length ? parts : [element("span", { class: "nbx-quiet" }, DASH)]));
   }
 

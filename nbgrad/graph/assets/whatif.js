@@ -3,7 +3,7 @@
 // The changes are shared by all views of a graph, as `what_if`: a list of [value id, index or null, number].
 
 import { element } from "./dom.js";
-import { formatBrief, formatNumber, oneLine, plural, toNumber } from "./format.js";
+import { formatBrief, formatNumber, isolated, oneLine, plural, toNumber } from "./format.js";
 import { Rewriting } from "./rewriting.js";
 
 const STEPS = 200; // of the slider, over its whole range
@@ -118,7 +118,7 @@ export class WhatIf {
   choose(value, index) {
     this.value = value;
     this.index = index;
-    const name = element("span", { class: "nbx-whatif-name" }, oneLine(this.explorer.record.label(value.id)));
+    const name = element("span", { class: "nbx-whatif-name" }, isolated(oneLine(this.explorer.record.label(value.id))));
     const fields = (index ?? []).map((at, dim) =>
       element("input", {
         type: "number",
@@ -302,7 +302,7 @@ export class WhatIf {
   }
 
   nameOf({ id, index }) {
-    return oneLine(this.explorer.record.label(id)) + (index?.length ? `[${index.join(", ")}]` : "");
+    return isolated(oneLine(this.explorer.record.label(id))) + (index?.length ? `[${index.join(", ")}]` : "");
   }
 
   showBanner() {
@@ -316,7 +316,8 @@ export class WhatIf {
   /** Ask about elements under the changes that are shown; undefined where the tensors themselves are shown. */
   ask(kind, wish) {
     if (!this.shown) return undefined;
-    return this.explorer.host.ask("replay", { changes: this.shown, of: { ...wish, kind } });
+    const answer = this.explorer.host.ask("replay", { changes: this.shown, of: { ...wish, kind } });
+    return answer.then((found) => (found?.header?.refused && kind !== "difference" ? null : found)); // only a difference can tell why there is none
   }
 
   /** Another scene of the same graph is drawn, or the first one. */

@@ -165,6 +165,20 @@ def test_recorded_badges_go_and_come_back(ask_kernel):
     assert badges(page) == recorded
 
 
+def test_elements_that_cannot_be_computed_again_are_told_and_break_nothing(ask_kernel, monkeypatch):
+    real = answers.answer
+    refuses = lambda view, wish: ({"refused": "it has changed meanwhile"}, []) if "of" in wish else real(view, wish)  # noqa: E731
+    monkeypatch.setattr(answers, "answer", refuses)
+    page = ask_kernel(neuron())
+    page.evaluate("H.model.receive('selected', 't0')")
+    slide(page, 0.75)
+    shows(page, "t5", f"loss = {of_neuron(0.75)[0]:.3g}")
+    page.evaluate("H.model.receive('selected', 't1')")
+    expect(page.get_by_test_id("inspector").locator("h2")).to_have_text("x")
+    page.wait_for_function("H.requests.sent.filter((m) => m.of?.value === 't1').length > 0")
+    expect(page.get_by_test_id("pane-data")).to_contain_text("−2")  # what the record knows; the page has had no error
+
+
 def test_norms_on_edges_follow_and_come_back(ask_kernel):
     page = ask_kernel(neuron())
     labels = "els => els.map((e) => e.textContent)"

@@ -44,10 +44,12 @@ def test_the_loop_is_seen_while_it_runs_and_after_a_reload(notebook):
         eventually(follows.text_content, lambda now, shown=shown: now != shown)
     notebook.save()
     notebook.open(kernel=False)
-    stop.touch()  # Lab asks for the widgets when the cell is over
+    picture = notebook.output(1).locator("img[alt^='Computation graph']")
+    expect(picture).to_be_visible()  # Lab asks for the widgets when the cell is over: until then the picture stands there
+    stop.touch()
     expect(progress(notebook)).to_have_text(re.compile("^finished: step"), timeout=30_000)
     expect(notebook.output(1).locator("[data-strip]")).to_have_count(2)
-    expect(notebook.output(1).locator("img[alt^='Computation graph']")).to_be_hidden()
+    expect(picture).to_be_hidden()
     eventually(lambda: notebook.server.evaluate("'idle'"), "'idle'", 30)
     assert notebook.errors == []
 
