@@ -8,6 +8,8 @@ from __future__ import annotations
 from time import monotonic
 
 COLD = 2  # work costs so many times what it takes: afterwards the loop's own data and code are in no cache any more
+LATEST = 2.0  # seconds after which what is dear is due all the same, so that a reader does not take the loop for dead,
+DEAREST = 30  # unless it takes more than one part in so many of the time
 PUSH_INTERVAL = 0.1  # seconds between two pushes to a page; a thousand messages a second would make the server drop some for good
 
 
@@ -33,7 +35,8 @@ class Pace:
         took = now - self._began
         free = min(took, self.credit)
         self.credit -= free
-        self.due = max(max(self.due, now) + COLD * (took - free) / self.share, self._began + self.interval)
+        wait = min(COLD * (took - free) / self.share, max(LATEST, DEAREST * took))
+        self.due = max(max(self.due, now) + wait, self._began + self.interval)
 
 
 class Rate:
