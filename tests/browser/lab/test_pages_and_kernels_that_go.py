@@ -63,9 +63,10 @@ def press(output, name, key):
 
 def test_two_pages_on_one_kernel_stay_in_step_and_either_may_close(notebook, second):
     notebook.reset(LOAD, CELL, VIEW).run().save()
+    kernels = notebook.server.ask("/api/kernels")
     one, two = notebook.output(1), second.open().output(1)
-    expect(two.get_by_test_id("explorer")).to_be_visible()
-    assert len(notebook.server.ask("/api/kernels")) == 1
+    expect(two.get_by_test_id("explorer")).to_be_visible(timeout=20_000)
+    assert {k["id"] for k in notebook.server.ask("/api/kernels")} == {k["id"] for k in kernels}
     node(one, "w").click()
     expect(title(two)).to_have_text("w")
     expect(two.get_by_test_id("pane-data")).to_contain_text("0.750")  # the mean, asked for by the second page itself
