@@ -56,7 +56,8 @@ def _max_of_regions(values, places, taps):
     for axis in range(-1, -len(taps) - 1, -1):
         best, at = _max_along(best, at, axis, taps[axis])
     best = best.copy() if best.base is not None or best is values else np.ascontiguousarray(best)
-    return best, np.broadcast_to(at, best.shape).astype(np.int64, "C")
+    at = at if at.shape == best.shape else np.broadcast_to(at, best.shape)
+    return best, at.astype(np.int64, "C")
 
 
 def _max_of_windows(input, kernel, stride, padding, dilation, sizes):
@@ -203,25 +204,37 @@ def check_windows(name, kernel, stride, padding, dilation):
             raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got pad = {p}, kernel size = {k}")
 
 
-def check_output(name, input, sizes):
+def check_output(shape, sizes):
     """Raise `RuntimeError` where no window fits."""
     if any(n < 1 for n in sizes):
         d = len(sizes)
-        given, made = (" x ".join(map(str, x)) for x in (input.shape[input.ndim - d - 1 :], (input.shape[input.ndim - d - 1], *sizes)))
+        given, made = (" x ".join(map(str, x)) for x in (shape[len(shape) - d - 1 :], (shape[len(shape) - d - 1], *sizes)))
         raise RuntimeError(f"Given input size: ({given}). Calculated output size: ({made}). Output size is too small")
 
 
-def check_image(name, d, array):
+def check_image(name, d, shape):
     """Raise `RuntimeError` unless these are `d` dimensions, channels before them and maybe examples before these; only of examples there may be none."""
-    if array.ndim not in (d + 1, d + 2) or 0 in array.shape[array.ndim - d - 1 :]:
-        if d == 3 and array.ndim in (4, 5):
-            raise RuntimeError(f"{name}: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(array.shape)}")
-        raise RuntimeError(f"Expected {d + 1}D or {d + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(array.shape)}")
+    if len(shape) not in (d + 1, d + 2) or 0 in shape[len(shape) - d - 1 :]:
+        if d == 3 and len(shape) in (4, 5):
+            raise RuntimeError(f"{name}: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(shape)}")
+        raise RuntimeError(f"Expected {d + 1}D or {d + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}")
 
 
 def _no_type(name, array, refused="bc"):
     if array.dtype.kind in refused:
         raise NotImplementedError(f"\"{name}\" not implemented for '{of_array(array.dtype).tensor_name}'")
+
+
+@functools.lru_cache(256)
+def _pooled_sizes(shape, kernel, stride, padding, dilation, ceil_mode):
+    """How many windows there are in each dimension, once all has been checked."""
+    d = len(kernel)
+    name = f"max_pool{d}d"
+    check_windows(name, kernel, stride, padding, dilation)
+    check_image(name, d, shape)
+    sizes = tuple(pooled_size(*one, ceil_mode) for one in zip(shape[len(shape) - d :], kernel, stride, padding, dilation))
+    check_output(shape, sizes)
+    return sizes
 
 
 @primitive(
@@ -231,14 +244,8 @@ def _no_type(name, array, refused="bc"):
 )  # fmt: skip
 def _max_pool(self, kernel_size, stride, padding, dilation, ceil_mode):
     """The maximum of each window of the last dimensions, and its place."""
-    d = len(kernel_size)
-    name = f"max_pool{d}d"
-    check_windows(name, kernel_size, stride, padding, dilation)
-    check_image(name, d, self)
-    _no_type(name, self)
-    inner = self.shape[self.ndim - d :]
-    sizes = tuple(pooled_size(*one, ceil_mode) for one in zip(inner, kernel_size, stride, padding, dilation))
-    check_output(name, self, sizes)
+    _no_type("max_pool2d" if len(kernel_size) == 2 else "max_pool3d", self)
+    sizes = _pooled_sizes(self.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return over_examples(_max_of_windows, (self,), kernel_size, stride, padding, dilation, sizes)
 
 
