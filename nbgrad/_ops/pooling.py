@@ -23,8 +23,15 @@ _F = ("nn.functional",)
 # ---- the maximum of each region, and its place
 
 
-def _max_along(values, places, axis, taps):
-    """Maxima along an axis counted from the end, and their places. Each of `taps` picks one element of every region: a slice, or indices."""
+def _max_along(values, places, axis, taps, regions):
+    """Maxima along an axis counted from the end, and their places.
+
+    Each of `taps` picks one element of every region: a slice, or indices. Each of `regions` is a slice too, or they are None.
+    """
+    if regions is not None and 4 * len(regions) < len(taps):
+        best, at = _max_of_each(values, places, axis, regions)
+        if not np.isnan(best).any():  # of several the last one is wanted
+            return best, at
     best = at = None
     for tap in taps:
         if type(tap) is np.ndarray and tap.ndim > 1:
@@ -44,17 +51,28 @@ def _max_along(values, places, axis, taps):
     return best, at
 
 
+def _max_of_each(values, places, axis, regions):
+    """Maxima along an axis and their places, one region after the other: where these are few and large."""
+    found = []
+    places = np.broadcast_to(places, values.shape)
+    for region in regions:
+        cut = (..., region, *(slice(None),) * (-1 - axis))
+        index = values[cut].argmax(axis, keepdims=True)
+        found.append([np.take_along_axis(x[cut], index, axis) for x in (values, places)])
+    return tuple(np.concatenate(parts, axis) for parts in zip(*found))
+
+
 def _places(sizes):
     """The number of each element of an array of these sizes."""
     count = math.prod(sizes)
     return np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64).reshape(sizes)
 
 
-def _max_of_regions(values, places, taps):
-    """Maxima over regions of the last dimensions, `taps` for each of them, and their places."""
+def _max_of_regions(values, places, taps, regions=None):
+    """Maxima over regions of the last dimensions, and their places; `taps` and `regions` for each dimension."""
     best, at = values, places
     for axis in range(-1, -len(taps) - 1, -1):
-        best, at = _max_along(best, at, axis, taps[axis])
+        best, at = _max_along(best, at, axis, taps[axis], regions and regions[axis])
     best = best.copy() if best.base is not None or best is values else np.ascontiguousarray(best)
     at = at if at.shape == best.shape else np.broadcast_to(at, best.shape)
     return best, at.astype(np.int64, "C")
@@ -62,19 +80,22 @@ def _max_of_regions(values, places, taps):
 
 def _max_of_windows(input, kernel, stride, padding, dilation, sizes):
     inner = input.shape[input.ndim - len(kernel) :]
-    reach, taps = _window_taps(inner, kernel, stride, padding, dilation, sizes)
+    reach, taps, regions = _window_taps(inner, kernel, stride, padding, dilation, sizes)
     places = (_kept_window_places if math.prod(reach) <= 1 << 14 else _window_places)(inner, reach, padding, dilation)
     if reach != inner:
         input = padded(input, padding, reach, -math.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min)
-    return _max_of_regions(input, places, taps)
+    return _max_of_regions(input, places, taps, regions)
 
 
 @functools.lru_cache(256)
 def _window_taps(inner, kernel, stride, padding, dilation, sizes):
-    """The sizes that the windows need, and for each dimension a slice for each place in a window."""
+    """The sizes that the windows need, and for each dimension a slice for each place in a window, and one for each window, where there are few."""
     settings = [*zip(padding, inner, stride, sizes, dilation, kernel)]
     reach = tuple(max(p + n, s * (o - 1) + w * (k - 1) + 1) for p, n, s, o, w, k in settings)
-    return reach, [[slice(w * i, w * i + s * (o - 1) + 1, s) for i in range(k)] for _, _, s, o, w, k in settings]
+    taps = [[slice(w * i, w * i + s * (o - 1) + 1, s) for i in range(k)] for _, _, s, o, w, k in settings]
+    few = all(p == 0 for p in padding)  # otherwise a window of padding and the lowest value must not give a place in the padding
+    regions = [[slice(s * i, s * i + w * (k - 1) + 1, w) for i in range(o)] if few and 4 * o < k else None for _, _, s, o, w, k in settings]
+    return reach, taps, regions
 
 
 def _window_places(inner, reach, padding, dilation):
@@ -100,19 +121,20 @@ def region_bounds(n, count):
 
 @functools.lru_cache(256)
 def _region_taps(inner, sizes):
-    """For each dimension the places in regions: slices where all are equally long; a shorter region names its last element again."""
-    taps = []
+    """For each dimension the places in regions, and the regions; a shorter region names its last element again."""
+    taps, regions = [], []
     for n, count in zip(inner, sizes):
         start, end = region_bounds(n, count)
         longest = int((end - start).max(initial=1))
         even = count and n % count == 0
         taps.append([slice(i, None, longest) if even else np.minimum(start + i, end - 1) for i in range(longest)])
-    return taps
+        regions.append([slice(*pair) for pair in zip(start.tolist(), end.tolist())] if count else None)
+    return taps, regions
 
 
 def _max_adaptive(input, sizes):
     inner = input.shape[input.ndim - len(sizes) :]
-    return _max_of_regions(input, _places(inner), _region_taps(inner, sizes))
+    return _max_of_regions(input, _places(inner), *_region_taps(inner, sizes))
 
 
 def _max_fractional(input, samples, kernel, sizes):
