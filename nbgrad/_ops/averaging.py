@@ -6,7 +6,8 @@ import numpy as np
 
 from .._engine.dtypes import of_array
 from .._engine.op import LINEAR, NAMES, composite, primitive
-from .pooling import check_image, check_output, check_windows, pooled_size, wanted_sizes
+from .pooling import check_image, check_output, check_windows, pooled_size
+from .regions import wanted_sizes
 from .resampling import resampled, table
 from .windows import over_examples, per_dim
 

@@ -15,13 +15,12 @@ _MODES = ("sum", "mean", "max")
 _SPARSE = 1 << 16  # numbers in the looked up rows, from which on a product with a sparse matrix is worth its making
 
 
-def _summed(x, factor, source, target, count):
-    """Add rows of x (m, d), picked by `source` and times factors, up where `target` says: (count, d)."""
-    if source.size * x.shape[1] < _SPARSE:
-        return add_rows(count, target, np.take(x, source, 0) * factor[:, None])
-    from scipy.sparse import coo_array
+def _matrix(factor, indices, bag, bags, rows):
+    """Factors as a sparse matrix (bags, rows); `bag` does not fall."""
+    from scipy.sparse import csr_array
 
-    return coo_array((factor, (target, source)), (count, x.shape[0])).tocsr() @ x
+    ends = np.cumsum(np.bincount(bag, minlength=bags))
+    return csr_array((factor, indices, np.concatenate(([0], ends))), (bags, rows))
 
 
 @primitive(
@@ -34,7 +33,9 @@ def _summed(x, factor, source, target, count):
 )  # fmt: skip
 def _embedding_bag(weight, factor, indices, bag, bags):
     """Sum the rows that `indices` name, each times its factor, into the bags that `bag` names."""
-    return _summed(weight, factor, indices, bag, bags)
+    if type(weight) is np.ndarray and indices.size * weight.shape[1] >= _SPARSE:
+        return _matrix(factor, indices, bag, bags, len(weight)) @ weight
+    return add_rows(bags, bag, np.take(weight, indices, 0) * factor.reshape((-1, 1)))
 
 
 @primitive(
@@ -47,7 +48,9 @@ def _embedding_bag(weight, factor, indices, bag, bags):
 )  # fmt: skip
 def _bag_transposed(self, factor, indices, bag, rows):
     """Add each bag's row of `self`, times factors, to the rows that `indices` name: the gradient of what was summed."""
-    return _summed(self, factor, bag, indices, rows)
+    if type(self) is np.ndarray and indices.size * self.shape[1] >= _SPARSE:
+        return _matrix(factor, indices, bag, len(self), rows).T @ self
+    return add_rows(rows, indices, np.take(self, bag, 0) * factor.reshape((-1, 1)))
 
 
 @primitive(
