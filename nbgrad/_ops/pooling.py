@@ -11,11 +11,9 @@ import math
 
 import numpy as np
 
-from .._engine.batched import outside
 from .._engine.dtypes import of_array
 from .._engine.modes import state
-from .._engine.op import LINEAR, NAMES, composite, primitive
-from .._engine.tensor import Tensor
+from .._engine.op import LINEAR, composite, primitive
 from .windows import over_examples, padded, per_dim
 
 _F = ("nn.functional",)
