@@ -7,14 +7,7 @@ import math
 import numpy as np
 
 from .._engine.op import LINEAR, composite, primitive
-from .windows import (
-    contiguous_view,
-    extents,
-    over_examples,
-    padded,
-    per_dim,
-    tap_slices,
-)
+from .windows import contiguous_view, extents, over_examples, padded, per_dim, tap_slices
 
 _F = ("nn.functional",)
 _BOTH = ("", "nn.functional")

@@ -10,14 +10,7 @@ import numpy as np
 from .._engine.batched import outside
 from .._engine.op import LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor
-from .pooling import (
-    _max_of_regions,
-    _no_type,
-    _places,
-    _pool_gather,
-    _settings,
-    _to_places,
-)
+from .pooling import _max_of_regions, _no_type, _places, _pool_gather, _settings, _to_places
 from .windows import over_examples, per_dim
 
 _F = ("nn.functional",)
