@@ -21,7 +21,12 @@ ROUNDS = 5
 SECONDS = 5  # after which one call is given up
 
 # why an operator takes ten times PyTorch's time or more, and is left so
-WHY = {}
+_GRID = "the places of a grid, their indices and weights are worked out by some forty passes of NumPy, where PyTorch takes one"
+_RANDOM_REGIONS = "windows begin elsewhere in each channel, so that every element is picked by an index of its own"
+WHY = {
+    "grid_sample": _GRID, "grid_sampler": _GRID, "grid_sampler_2d": _GRID, "grid_sampler_3d": _GRID,
+    "nn.functional.fractional_max_pool2d": _RANDOM_REGIONS, "nn.functional.fractional_max_pool3d": _RANDOM_REGIONS,
+}  # fmt: skip
 
 
 def lines(words):

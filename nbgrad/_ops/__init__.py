@@ -57,6 +57,7 @@ from . import (  # noqa: F401
     rearrange,
     reduction,
     reflections,
+    regions,
     scattering,
     selection,
     shape,

@@ -6,7 +6,8 @@ import numpy as np
 
 from .._engine.dtypes import of_array
 from .._engine.op import LINEAR, NAMES, composite, primitive
-from .pooling import check_image, check_output, check_windows, pooled_size, wanted_sizes
+from .pooling import check_image, check_output, check_windows, pooled_size
+from .regions import wanted_sizes
 from .resampling import resampled, table
 from .windows import over_examples, per_dim
 
@@ -50,7 +51,7 @@ def _check(name, d, array, kernel, stride, padding, divisor_override):
     check_windows(name, kernel, stride, padding, (1,) * d)
     if d == 3 and (array.ndim not in (4, 5) or 0 in array.shape[1:]):
         raise RuntimeError(f"non-empty 4D or 5D (batch mode) tensor expected for input, but got {list(array.shape)}")
-    check_image(name, d, array)
+    check_image(name, d, array.shape)
     if d == 3 and any(n < k for n, k in zip(array.shape[-3:], kernel)):
         raise RuntimeError(f"input image ({_named(array.shape[-3:])}) smaller than kernel size ({_named(kernel, 'k')})")
     if array.dtype.kind in "bc":
@@ -70,7 +71,7 @@ def _windows_averaged(name, input, kernel, stride, padding, ceil_mode, include_p
     array, d = input._array, len(kernel)
     inner = array.shape[array.ndim - d :]
     sizes = tuple(pooled_size(n, k, s, p, 1, ceil_mode) for n, k, s, p in zip(inner, kernel, stride, padding))
-    check_output(name, array, sizes)
+    check_output(array.shape, sizes)
     whole = array.dtype.kind in "iu"
     each = [None if divisor_override is None and not whole else 1.0] * d
     if divisor_override is not None and not whole:

@@ -6,37 +6,64 @@ import numpy as np
 
 from .._engine import errors
 from .._engine.batched import outside
-from .._engine.op import composite, primitive
+from .._engine.op import MULTILINEAR, composite, primitive
 from .._engine.tensor import Tensor, wrap
-from .gathering import _gather_backward, _index_select_backward, add_rows, index_select
+from .gathering import _gather_backward, add_rows
 from .layers import HERE
 
 _MODES = ("sum", "mean", "max")
+_SPARSE = 1 << 16  # numbers in the looked up rows, from which on a product with a sparse matrix is worth its making
 
 
-def _rows_of(grad, bag, share):
-    """The gradient of each looked up row: that of its bag, times its share."""
-    return index_select(grad, 0, bag) * share.reshape((-1, 1))
+def _matrix(factor, indices, bag, bags, rows):
+    """Factors as a sparse matrix (bags, rows); `bag` does not fall."""
+    from scipy.sparse import csr_array
 
-
-def _of_weight(grad, weight_shape, indices, bag, share, per_sample_weights):
-    rows = _rows_of(grad, bag, share)
-    rows = rows if per_sample_weights is None else rows * per_sample_weights.reshape((-1, 1))
-    return _index_select_backward(rows, weight_shape, 0, indices)
+    ends = np.cumsum(np.bincount(bag, minlength=bags))
+    return csr_array((factor, indices, np.concatenate(([0], ends))), (bags, rows))
 
 
 @primitive(
     "_embedding_bag",
     vjp={
-        "weight": _of_weight,
-        "per_sample_weights": lambda grad, weight, indices, bag, share: (_rows_of(grad, bag, share) * index_select(weight, 0, indices)).sum(1),
+        "weight": lambda grad, weight_shape, factor, indices, bag: _bag_transposed(grad, factor, indices, bag, weight_shape[0]),
+        "factor": lambda grad, weight, indices, bag: _bag_products(grad, weight, indices, bag),
     },
-    tensors=("weight", "indices", "bag", "share"), method=False, namespace=(), node="EmbeddingBagBackward0",
+    tensors=("weight", "factor", "indices", "bag"), method=False, namespace=(), node="EmbeddingBagBackward0", jvp=MULTILINEAR,
 )  # fmt: skip
-def _embedding_bag(weight, indices, bag, share, per_sample_weights, bags):
-    """Sum the rows that `indices` name, each times its share and weight, into the bags that `bag` names."""
-    factor = share if per_sample_weights is None else share * per_sample_weights
+def _embedding_bag(weight, factor, indices, bag, bags):
+    """Sum the rows that `indices` name, each times its factor, into the bags that `bag` names."""
+    if type(weight) is np.ndarray and indices.size * weight.shape[1] >= _SPARSE:
+        return _matrix(factor, indices, bag, bags, len(weight)) @ weight
     return add_rows(bags, bag, np.take(weight, indices, 0) * factor.reshape((-1, 1)))
+
+
+@primitive(
+    "_bag_transposed",
+    vjp={
+        "self": lambda grad, self_shape, factor, indices, bag: _embedding_bag(grad, factor, indices, bag, self_shape[0]),
+        "factor": lambda grad, self, indices, bag: _bag_products(self, grad, indices, bag),
+    },
+    tensors=("self", "factor", "indices", "bag"), method=False, namespace=(), jvp=MULTILINEAR,
+)  # fmt: skip
+def _bag_transposed(self, factor, indices, bag, rows):
+    """Add each bag's row of `self`, times factors, to the rows that `indices` name: the gradient of what was summed."""
+    if type(self) is np.ndarray and indices.size * self.shape[1] >= _SPARSE:
+        return _matrix(factor, indices, bag, len(self), rows).T @ self
+    return add_rows(rows, indices, np.take(self, bag, 0) * factor.reshape((-1, 1)))
+
+
+@primitive(
+    "_bag_products",
+    vjp={
+        "self": lambda grad, self_shape, other, indices, bag: _embedding_bag(other, grad, indices, bag, self_shape[0]),
+        "other": lambda grad, self, other_shape, indices, bag: _bag_transposed(self, grad, indices, bag, other_shape[0]),
+    },
+    tensors=("self", "other", "indices", "bag"), method=False, namespace=(), jvp=MULTILINEAR,
+)  # fmt: skip
+def _bag_products(self, other, indices, bag):
+    """For each index the product of its bag's row of `self` and the row of `other` that it names: the gradient of the factors."""
+    return np.einsum("ij,ij->i", np.take(self, bag, 0), np.take(other, indices, 0))
 
 
 @primitive(
@@ -121,5 +148,6 @@ def embedding_bag(
         begin = (np.cumsum(held) - held)[filled]
         chosen = wrap(np.asarray(indices._array)[kept].astype(np.int64))
         return _embedding_bag_max.function(weight, chosen, wrap(begin), wrap(filled[:, None].astype(weight._array.dtype))).output
-    share = np.where(kept, 1 / np.maximum(held, 1)[bag] if mode == "mean" else 1, 0).astype(weight._array.dtype)
-    return _embedding_bag.function(weight, indices, wrap(bag), wrap(share), scaled, len(starts))
+    share = wrap(np.where(kept, 1 / np.maximum(held, 1)[bag] if mode == "mean" else 1, 0).astype(weight._array.dtype))
+    factor = share if scaled is None else scaled if padding_idx is None else scaled * share
+    return _embedding_bag.function(weight, factor, indices, wrap(bag), len(starts))

@@ -6,6 +6,7 @@ Inside, examples come last: windows then lie in memory in long runs, and the pro
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -250,7 +251,20 @@ def _type_text(array):
 
 
 def _check(input, weight, bias, stride, padding, dilation, transposed, groups):
-    d = weight.ndim - 2
+    settings = tuple(stride), tuple(padding), tuple(dilation)  # which come as lists from those who call `convolution` themselves
+    _check_sizes(input.shape, weight.shape, None if bias is None else bias.shape, *settings, transposed, groups)
+    if input.dtype != weight.dtype or bias is not None and input.dtype != bias.dtype:
+        what = "weight" if input.dtype != weight.dtype else "bias"
+        other = weight if what == "weight" else bias
+        raise RuntimeError(f"Input type ({_type_text(input)}) and {what} type ({_type_text(other)}) should be the same")
+    if input.dtype.kind == "b":
+        raise RuntimeError('"slow_conv2d_cpu" not implemented for \'Bool\'')
+
+
+@functools.lru_cache(512)
+def _check_sizes(input, weight, bias, stride, padding, dilation, transposed, groups):
+    """Raise `RuntimeError` where shapes and settings do not fit together."""
+    d = len(weight) - 2
     if d < 1:
         raise RuntimeError("weight should have at least three dimensions")
     if groups <= 0:
@@ -261,31 +275,25 @@ def _check(input, weight, bias, stride, padding, dilation, transposed, groups):
         raise RuntimeError("non-positive stride is not supported")
     if any(w <= 0 for w in dilation):
         raise RuntimeError("dilation should be greater than zero")
-    if input.ndim != d + 2:
-        raise RuntimeError(f"Expected {d + 2}-dimensional input for {d + 2}-dimensional weight {list(weight.shape)}, but got {input.ndim}-dimensional "
-                           f"input of size {list(input.shape)} instead")  # fmt: skip
-    if weight.shape[0] < groups:
+    if len(input) != d + 2:
+        raise RuntimeError(f"Expected {d + 2}-dimensional input for {d + 2}-dimensional weight {list(weight)}, but got {len(input)}-dimensional "
+                           f"input of size {list(input)} instead")  # fmt: skip
+    if weight[0] < groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-                           f"{list(weight.shape)} instead")  # fmt: skip
-    if weight.shape[0] % groups:
+                           f"{list(weight)} instead")  # fmt: skip
+    if weight[0] % groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
-                           f"{list(weight.shape)} instead")  # fmt: skip
-    channels, made = (weight.shape[0], weight.shape[1] * groups) if transposed else (weight.shape[1] * groups, weight.shape[0])
-    if input.shape[1] != channels:
-        raise RuntimeError(f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight.shape)}, expected "
-                           f"input{list(input.shape)} to have {channels} channels, but got {input.shape[1]} channels instead")  # fmt: skip
-    if bias is not None and (bias.ndim != 1 or bias.shape[0] != made):
-        raise RuntimeError(f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight.shape)}, expected bias to be "
-                           f"1-dimensional with {made} elements, but got bias of size {list(bias.shape)} instead")  # fmt: skip
-    if input.dtype != weight.dtype or bias is not None and input.dtype != bias.dtype:
-        what = "weight" if input.dtype != weight.dtype else "bias"
-        other = weight if what == "weight" else bias
-        raise RuntimeError(f"Input type ({_type_text(input)}) and {what} type ({_type_text(other)}) should be the same")
-    if input.dtype.kind == "b":
-        raise RuntimeError('"slow_conv2d_cpu" not implemented for \'Bool\'')
+                           f"{list(weight)} instead")  # fmt: skip
+    channels, made = (weight[0], weight[1] * groups) if transposed else (weight[1] * groups, weight[0])
+    if input[1] != channels:
+        raise RuntimeError(f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight)}, expected "
+                           f"input{list(input)} to have {channels} channels, but got {input[1]} channels instead")  # fmt: skip
+    if bias is not None and (len(bias) != 1 or bias[0] != made):
+        raise RuntimeError(f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight)}, expected bias to be "
+                           f"1-dimensional with {made} elements, but got bias of size {list(bias)} instead")  # fmt: skip
     if not transposed:
-        reached = extents(weight.shape[2:], dilation)
-        sizes = [n + 2 * p for n, p in zip(input.shape[2:], padding)]
+        reached = extents(weight[2:], dilation)
+        sizes = [n + 2 * p for n, p in zip(input[2:], padding)]
         if any(n < e for n, e in zip(sizes, reached)):
             raise RuntimeError(f"Calculated padded input size per channel: ({' x '.join(map(str, sizes))}). Kernel size: "
                                f"({' x '.join(map(str, reached))}). Kernel size can't be greater than actual input size")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pooling by maximum: over sliding windows, over adaptive and random regions, and the partial inverse.
+"""Pooling by maximum over sliding windows.
 
 One dimension after the other, the last one first: of equal maxima the first in memory wins, and the last nan, as in PyTorch. Along with each maximum goes
 its place, the number of the element in the flattened last dimensions; gradients go back there.
@@ -11,10 +11,9 @@ import math
 
 import numpy as np
 
-from .._engine.batched import outside
 from .._engine.dtypes import of_array
-from .._engine.op import LINEAR, NAMES, composite, primitive
-from .._engine.tensor import Tensor
+from .._engine.modes import state
+from .._engine.op import LINEAR, composite, primitive
 from .windows import over_examples, padded, per_dim
 
 _F = ("nn.functional",)
@@ -23,8 +22,15 @@ _F = ("nn.functional",)
 # ---- the maximum of each region, and its place
 
 
-def _max_along(values, places, axis, taps):
-    """Maxima along an axis counted from the end, and their places. Each of `taps` picks one element of every region: a slice, or indices."""
+def _max_along(values, places, axis, taps, regions):
+    """Maxima along an axis counted from the end, and their places.
+
+    Each of `taps` picks one element of every region: a slice, or indices. Each of `regions` is a slice too, or they are None.
+    """
+    if regions is not None and 4 * len(regions) < len(taps):
+        best, at = _max_of_each(values, places, axis, regions)
+        if not np.isnan(best).any():  # of several the last one is wanted
+            return best, at
     best = at = None
     for tap in taps:
         if type(tap) is np.ndarray and tap.ndim > 1:
@@ -44,36 +50,69 @@ def _max_along(values, places, axis, taps):
     return best, at
 
 
+def _max_of_each(values, places, axis, regions):
+    """Maxima along an axis and their places, one region after the other: where these are few and large."""
+    found = []
+    places = np.broadcast_to(places, values.shape)
+    for region in regions:
+        cut = (..., region, *(slice(None),) * (-1 - axis))
+        index = values[cut].argmax(axis, keepdims=True)
+        found.append([np.take_along_axis(x[cut], index, axis) for x in (values, places)])
+    return tuple(np.concatenate(parts, axis) for parts in zip(*found))
+
+
 def _places(sizes):
     """The number of each element of an array of these sizes."""
     count = math.prod(sizes)
     return np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64).reshape(sizes)
 
 
-def _max_of_regions(values, places, taps):
-    """Maxima over regions of the last dimensions, `taps` for each of them, and their places."""
+def _max_of_regions(values, places, taps, regions=None):
+    """Maxima over regions of the last dimensions, and their places; `taps` and `regions` for each dimension."""
     best, at = values, places
     for axis in range(-1, -len(taps) - 1, -1):
-        best, at = _max_along(best, at, axis, taps[axis])
+        best, at = _max_along(best, at, axis, taps[axis], regions and regions[axis])
     best = best.copy() if best.base is not None or best is values else np.ascontiguousarray(best)
-    return best, np.broadcast_to(at, best.shape).astype(np.int64, "C")
+    at = at if at.shape == best.shape else np.broadcast_to(at, best.shape)
+    return best, at.astype(np.int64, "C")
 
 
 def _max_of_windows(input, kernel, stride, padding, dilation, sizes):
     inner = input.shape[input.ndim - len(kernel) :]
-    reach, taps = _window_taps(inner, kernel, stride, padding, dilation, sizes)
+    reach, taps, regions = _window_taps(inner, kernel, stride, padding, dilation, sizes)
     places = (_kept_window_places if math.prod(reach) <= 1 << 14 else _window_places)(inner, reach, padding, dilation)
-    if reach != inner:
-        input = padded(input, padding, reach, -math.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min)
-    return _max_of_regions(input, places, taps)
+    input = _padded_lowest(input, padding, reach)
+    return _max_of_regions(input, places, taps, regions)
+
+
+def _maxima_of_windows(input, kernel, stride, padding, dilation, sizes):
+    """The same without places."""
+    reach, taps, _ = _window_taps(input.shape[input.ndim - len(kernel) :], kernel, stride, padding, dilation, sizes)
+    best = source = _padded_lowest(input, padding, reach)
+    for axis in range(-1, -len(taps) - 1, -1):
+        first, *others = ((..., tap, *(slice(None),) * (-1 - axis)) for tap in taps[axis])
+        whole, best = best, best[first]
+        for cut in others:
+            best = np.maximum(best, whole[cut])
+    return best.copy() if best.base is not None or best is source else np.ascontiguousarray(best)
+
+
+def _padded_lowest(input, padding, reach):
+    """The input with a border of the lowest value, as far as windows reach."""
+    if reach == input.shape[input.ndim - len(reach) :]:
+        return input
+    return padded(input, padding, reach, -math.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min)
 
 
 @functools.lru_cache(256)
 def _window_taps(inner, kernel, stride, padding, dilation, sizes):
-    """The sizes that the windows need, and for each dimension a slice for each place in a window."""
+    """The sizes that the windows need, and for each dimension a slice for each place in a window, and one for each window, where there are few."""
     settings = [*zip(padding, inner, stride, sizes, dilation, kernel)]
     reach = tuple(max(p + n, s * (o - 1) + w * (k - 1) + 1) for p, n, s, o, w, k in settings)
-    return reach, [[slice(w * i, w * i + s * (o - 1) + 1, s) for i in range(k)] for _, _, s, o, w, k in settings]
+    taps = [[slice(w * i, w * i + s * (o - 1) + 1, s) for i in range(k)] for _, _, s, o, w, k in settings]
+    few = all(p == 0 for p in padding)  # otherwise a window of padding and the lowest value must not give a place in the padding
+    regions = [[slice(s * i, s * i + w * (k - 1) + 1, w) for i in range(o)] if few and 4 * o < k else None for _, _, s, o, w, k in settings]
+    return reach, taps, regions
 
 
 def _window_places(inner, reach, padding, dilation):
@@ -89,46 +128,6 @@ def _window_places(inner, reach, padding, dilation):
 
 
 _kept_window_places = functools.lru_cache(256)(_window_places)
-
-
-def region_bounds(n, count):
-    """Where `count` regions that together cover `n` elements begin and end."""
-    index = np.arange(count)
-    return index * n // max(count, 1), -(-(index + 1) * n // max(count, 1))
-
-
-@functools.lru_cache(256)
-def _region_taps(inner, sizes):
-    """For each dimension the places in regions: slices where all are equally long; a shorter region names its last element again."""
-    taps = []
-    for n, count in zip(inner, sizes):
-        start, end = region_bounds(n, count)
-        longest = int((end - start).max(initial=1))
-        even = count and n % count == 0
-        taps.append([slice(i, None, longest) if even else np.minimum(start + i, end - 1) for i in range(longest)])
-    return taps
-
-
-def _max_adaptive(input, sizes):
-    inner = input.shape[input.ndim - len(sizes) :]
-    return _max_of_regions(input, _places(inner), _region_taps(inner, sizes))
-
-
-def _max_fractional(input, samples, kernel, sizes):
-    d = len(kernel)
-    inner = input.shape[input.ndim - d :]
-    taps = []
-    for axis, (n, k, count) in enumerate(zip(inner, kernel, sizes)):
-        sample = samples[..., (d - 1 - axis if d == 2 else axis), None]
-        starts = np.full((*sample.shape[:-1], count), n - k)
-        if count > 1:
-            alpha = samples.dtype.type((n - k) / (count - 1))
-            starts[..., :-1] = ((np.arange(count - 1, dtype=samples.dtype) + sample) * alpha).astype(np.int64) - (sample * alpha).astype(np.int64)
-        shape = [1] * d
-        shape[axis] = count
-        taps.append([(starts + i).reshape((*starts.shape[:-1], *shape)) for i in range(k)])
-    places = np.broadcast_to(_places(inner), input.shape)
-    return _max_of_regions(input, places, taps)
 
 
 # ---- values to and from places
@@ -203,25 +202,37 @@ def check_windows(name, kernel, stride, padding, dilation):
             raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got pad = {p}, kernel size = {k}")
 
 
-def check_output(name, input, sizes):
+def check_output(shape, sizes):
     """Raise `RuntimeError` where no window fits."""
     if any(n < 1 for n in sizes):
         d = len(sizes)
-        given, made = (" x ".join(map(str, x)) for x in (input.shape[input.ndim - d - 1 :], (input.shape[input.ndim - d - 1], *sizes)))
+        given, made = (" x ".join(map(str, x)) for x in (shape[len(shape) - d - 1 :], (shape[len(shape) - d - 1], *sizes)))
         raise RuntimeError(f"Given input size: ({given}). Calculated output size: ({made}). Output size is too small")
 
 
-def check_image(name, d, array):
+def check_image(name, d, shape):
     """Raise `RuntimeError` unless these are `d` dimensions, channels before them and maybe examples before these; only of examples there may be none."""
-    if array.ndim not in (d + 1, d + 2) or 0 in array.shape[array.ndim - d - 1 :]:
-        if d == 3 and array.ndim in (4, 5):
-            raise RuntimeError(f"{name}: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(array.shape)}")
-        raise RuntimeError(f"Expected {d + 1}D or {d + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(array.shape)}")
+    if len(shape) not in (d + 1, d + 2) or 0 in shape[len(shape) - d - 1 :]:
+        if d == 3 and len(shape) in (4, 5):
+            raise RuntimeError(f"{name}: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(shape)}")
+        raise RuntimeError(f"Expected {d + 1}D or {d + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}")
 
 
 def _no_type(name, array, refused="bc"):
     if array.dtype.kind in refused:
         raise NotImplementedError(f"\"{name}\" not implemented for '{of_array(array.dtype).tensor_name}'")
+
+
+@functools.lru_cache(256)
+def _pooled_sizes(shape, kernel, stride, padding, dilation, ceil_mode):
+    """How many windows there are in each dimension, once all has been checked."""
+    d = len(kernel)
+    name = f"max_pool{d}d"
+    check_windows(name, kernel, stride, padding, dilation)
+    check_image(name, d, shape)
+    sizes = tuple(pooled_size(*one, ceil_mode) for one in zip(shape[len(shape) - d :], kernel, stride, padding, dilation))
+    check_output(shape, sizes)
+    return sizes
 
 
 @primitive(
@@ -231,15 +242,24 @@ def _no_type(name, array, refused="bc"):
 )  # fmt: skip
 def _max_pool(self, kernel_size, stride, padding, dilation, ceil_mode):
     """The maximum of each window of the last dimensions, and its place."""
-    d = len(kernel_size)
-    name = f"max_pool{d}d"
-    check_windows(name, kernel_size, stride, padding, dilation)
-    check_image(name, d, self)
-    _no_type(name, self)
-    inner = self.shape[self.ndim - d :]
-    sizes = tuple(pooled_size(*one, ceil_mode) for one in zip(inner, kernel_size, stride, padding, dilation))
-    check_output(name, self, sizes)
+    _no_type("max_pool2d" if len(kernel_size) == 2 else "max_pool3d", self)
+    sizes = _pooled_sizes(self.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return over_examples(_max_of_windows, (self,), kernel_size, stride, padding, dilation, sizes)
+
+
+@primitive("_max_pool_values", method=False, namespace=())
+def _max_pool_values(self, kernel_size, stride, padding, dilation, ceil_mode):
+    """The maximum of each window of the last dimensions, where nobody asks for its place."""
+    _no_type("max_pool2d" if len(kernel_size) == 2 else "max_pool3d", self)
+    sizes = _pooled_sizes(self.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    return over_examples(_maxima_of_windows, (self,), kernel_size, stride, padding, dilation, sizes)
+
+
+def _pool(input, settings, ceil_mode, return_indices):
+    """Values and places of the maxima; no places (None) where neither the caller nor a gradient, backward or forward, needs them."""
+    if return_indices or input._requires_grad and state.mode.grad or input._tangents:
+        return _max_pool.function(input, *settings, bool(ceil_mode))
+    return _max_pool_values.function(input, *settings, bool(ceil_mode)), None
 
 
 def _settings(name, d, kernel_size, stride, padding, dilation=1):
@@ -250,7 +270,7 @@ def _settings(name, d, kernel_size, stride, padding, dilation=1):
 
 def _max_pool_of(d, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     settings = _settings(f"max_pool{d}d", d, kernel_size, stride, padding, dilation)
-    output, indices = _max_pool.function(input, *settings, bool(ceil_mode))
+    output, indices = _pool(input, settings, ceil_mode, return_indices)
     return (output, indices) if return_indices else output
 
 
@@ -264,7 +284,8 @@ def _max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, return
     if size <= 0:
         raise RuntimeError(f"max_pool1d: Invalid computed output size: {size}")
     _no_type("max_pool1d", array, "bc" if return_indices else "biuc")
-    output, indices = _max_pool.function(input.unsqueeze(-2), (1, *kernel), (1, *stride), (0, *padding), (1, *dilation), bool(ceil_mode))
+    settings = (1, *kernel), (1, *stride), (0, *padding), (1, *dilation)
+    output, indices = _pool(input.unsqueeze(-2), settings, ceil_mode, return_indices)
     return (output.squeeze(-2), indices.squeeze(-2)) if return_indices else output.squeeze(-2)
 
 
@@ -319,202 +340,3 @@ def _with_indices(d, function, places):
 _with_indices(1, max_pool1d, ("nn.functional.", ""))
 _with_indices(2, max_pool2d, ("nn.functional.",))
 _with_indices(3, max_pool3d, ("nn.functional.",))
-
-
-# ---- adaptive and random regions
-
-
-@primitive(
-    "_adaptive_max_pool", vjp={"self": lambda grad_output, self_shape, output_size, indices: _to_places(grad_output, self_shape, indices, len(output_size))},
-    outputs=("output", "indices"), method=False, namespace=(),
-    node=lambda self, output_size: f"AdaptiveMaxPool{len(output_size)}DBackward0",
-)  # fmt: skip
-def _adaptive_max_pool(self, output_size):
-    """The maximum of each of `output_size` regions that cover the last dimensions, and its place."""
-    d = len(output_size)
-    if any(n < 0 for n in output_size):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(output_size)}: {[*self.shape[: self.ndim - d], *output_size]}")
-    if self.ndim not in (d + 1, d + 2):
-        raise RuntimeError(f"adaptive_max_pool{d}d(): Expected {d + 1}D or {d + 2}D tensor, but got: {list(self.shape)}")
-    if 0 in self.shape[self.ndim - d - 1 :]:
-        raise RuntimeError(f"adaptive_max_pool{d}d(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-                           f"{list(self.shape)}")  # fmt: skip
-    _no_type(f"adaptive_max_pool{d}d", self, "biuc")
-    return over_examples(_max_adaptive, (self,), tuple(output_size))
-
-
-def wanted_sizes(name, d, input, output_size):
-    """The sizes that an adaptive pooling shall give: one number for all dimensions, None for as many as there are."""
-    if isinstance(output_size, int) or not hasattr(output_size, "__len__"):
-        output_size = (output_size,) * d
-    if len(output_size) > input._array.ndim:
-        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}, got {input._array.ndim}")
-    if d > 1 and input._array.ndim <= d:
-        raise ValueError(f"Input dimension should be at least {d + 1}, got {input._array.ndim}")
-    if len(output_size) != d:
-        raise RuntimeError(f"{name}: 'output_size' should contain one int" if d == 1 else
-                           f"{name}: internal error: output_size.size() == {d} expected (output_size must be {d})")  # fmt: skip
-    inner = input._array.shape[input._array.ndim - d :]
-    return tuple(n if wanted is None else int(wanted) for n, wanted in zip(inner, output_size))
-
-
-def _adaptive_max_pool_of(d, input, output_size, return_indices):
-    output, indices = _adaptive_max_pool.function(input, wanted_sizes(f"adaptive_max_pool{d}d", d, input, output_size))
-    return (output, indices) if return_indices else output
-
-
-@composite("nn.functional.adaptive_max_pool1d", method=False, namespace=_F)
-def adaptive_max_pool1d(input, output_size, return_indices=False):
-    """Take the maximum of each of `output_size` regions that cover the last dimension, and with `return_indices` its place."""
-    (size,) = wanted_sizes("adaptive_max_pool1d", 1, input, output_size)
-    if input._array.ndim not in (2, 3):
-        raise RuntimeError(f"adaptive_max_pool1d() Expected 2D or 3D tensor, but got: {list(input._array.shape)}")
-    output, indices = _adaptive_max_pool.function(input.unsqueeze(-2), (1, size))
-    return (output.squeeze(-2), indices.squeeze(-2)) if return_indices else output.squeeze(-2)
-
-
-@composite("adaptive_max_pool1d", method=False)
-def _torch_adaptive_max_pool1d(input, output_size):
-    """Take the maximum of each of `output_size` regions that cover the last dimension, and its place."""
-    return adaptive_max_pool1d(input, output_size, True)
-
-
-@composite("nn.functional.adaptive_max_pool2d", method=False, namespace=_F)
-def adaptive_max_pool2d(input, output_size, return_indices=False):
-    """Take the maximum of each of `output_size` regions that cover the last two dimensions, and with `return_indices` its place."""
-    return _adaptive_max_pool_of(2, input, output_size, return_indices)
-
-
-@composite("nn.functional.adaptive_max_pool3d", method=False, namespace=_F)
-def adaptive_max_pool3d(input, output_size, return_indices=False):
-    """Take the maximum of each of `output_size` regions that cover the last three dimensions, and with `return_indices` its place."""
-    return _adaptive_max_pool_of(3, input, output_size, return_indices)
-
-
-@primitive(
-    "_fractional_max_pool",
-    vjp={"self": lambda grad_output, self_shape, output_size, indices: _to_places(grad_output, self_shape, indices, len(output_size))},
-    outputs=("output", "indices"), tensors=("self", "samples"), method=False, namespace=(),
-    node=lambda self, samples, kernel_size, output_size: f"FractionalMaxPool{len(output_size)}DBackward0",
-)  # fmt: skip
-def _fractional_max_pool(self, samples, kernel_size, output_size):
-    """The maximum of each of `output_size` windows that begin at random, by one number of `samples` (n, c, d) a dimension, and its place."""
-    d = len(kernel_size)
-    _no_type(f"fractional_max_pool{d}d", self, "biuc")
-    for n, k, count in zip(self.shape[self.ndim - d :], kernel_size, output_size):
-        if count + k - 1 > n - (d == 3):  # torch leaves one element of room in volumes
-            raise RuntimeError(f"fractional_max_pool{d}d(): pool size {k} too large relative to input size {n} and output size {count}")
-    if samples.dtype != self.dtype:
-        raise RuntimeError("Expect _random_samples to have the same dtype as input")
-    batched = self.ndim == d + 2
-    if samples.shape != (*(self.shape[:2] if batched else (1, self.shape[0])), d):
-        raise RuntimeError(f"Expect _random_samples to hold {d} numbers for each channel of each example, but got shape {list(samples.shape)}")
-    return over_examples(_max_fractional, (self, samples if batched else samples[0]), kernel_size, output_size)
-
-
-def _fractional(d, input, kernel_size, output_size, output_ratio, return_indices, samples):
-    name = f"fractional_max_pool{d}d"
-    if output_size is None and output_ratio is None:
-        raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
-    array = input._array
-    if array.ndim not in (d + 1, d + 2) or 0 in array.shape[array.ndim - d - 1 :]:
-        raise RuntimeError(f"{name}(): Expected {d + 1}D or {d + 2}D tensor with non-empty dimensions, but got: {list(array.shape)}")
-    inner = array.shape[array.ndim - d :]
-    if output_size is None:
-        ratios = (output_ratio,) * d if isinstance(output_ratio, (int, float)) else tuple(output_ratio)  # torch wants one for each
-        output_size = tuple(int(n * r) for n, r in zip(inner, ratios))
-    kernel, sizes = per_dim(kernel_size, d, "kernel_size", name), per_dim(output_size, d, "output_size", name)
-    if samples is None:
-        lead = array.shape[:2] if array.ndim == d + 2 else (1, array.shape[0])
-        samples = NAMES["rand"](*lead, d, dtype=input.dtype)
-    output, indices = _fractional_max_pool.function(input, samples, kernel, sizes)
-    return (output, indices) if return_indices else output
-
-
-@composite("nn.functional.fractional_max_pool2d", method=False, namespace=_F)
-def fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
-    """Take the maximum of windows that begin at random distances, `output_size` of them or `output_ratio` times the size (Graham, 2014)."""
-    return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
-
-
-@composite("nn.functional.fractional_max_pool3d", method=False, namespace=_F)
-def fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
-    """Take the maximum of windows that begin at random distances, `output_size` of them or `output_ratio` times the size (Graham, 2014)."""
-    return _fractional(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
-
-
-# ---- the partial inverse
-
-
-def _unpooled(values, places, sizes):
-    lead = values.shape[: values.ndim - len(sizes)]
-    out = np.zeros((*lead, math.prod(sizes)), values.dtype)
-    count = math.prod(values.shape[len(lead) :])
-    np.put_along_axis(out, places.reshape((*lead, count)), values.reshape((*lead, count)), -1)
-    return out.reshape((*lead, *sizes))
-
-
-@primitive(
-    "_max_unpool", vjp={"self": lambda grad, indices, sizes: _pool_gather(grad, indices, len(sizes))}, tensors=("self", "indices"), method=False,
-    namespace=(), node=lambda self, indices, sizes: f"MaxUnpool{len(sizes)}DBackward0", jvp=LINEAR,
-)  # fmt: skip
-def _max_unpool(self, indices, sizes):
-    """Zeros of `sizes` in the last dimensions, with the elements of `self` where `indices` say."""
-    d = len(sizes)
-    if indices.dtype != np.int64:
-        raise RuntimeError("elements in indices should be type int64")
-    if self.shape != indices.shape:
-        raise RuntimeError(f"Expected shape of indices to be same as that of the input tensor ({list(self.shape)}) but got indices tensor with shape: "
-                           f"{list(indices.shape)}")  # fmt: skip
-    if self.ndim not in (d + 1, d + 2):
-        raise RuntimeError(f"Input to max_unpooling{d}d should be a {d + 1}d or {d + 2}d Tensor, but got a tensor with {self.ndim} dimensions.")
-    _no_type(f"max_unpool{d}d", self, "biuc")
-    whole = math.prod(sizes)
-    if outside(indices, 0, whole):
-        raise RuntimeError(f"Found an invalid max index: a place outside of output volumes of size {' x '.join(map(str, sizes))}")
-    return over_examples(_unpooled, (self, indices), tuple(sizes))
-
-
-def _unpool_sizes(inner, kernel, stride, padding, output_size):
-    """The sizes that were pooled: by the settings alone, or one of those that give the same sizes when pooled."""
-    d = len(kernel)
-    usual = tuple((n - 1) * s + k - 2 * p for n, s, k, p in zip(inner, stride, kernel, padding))
-    if output_size is None:
-        return usual
-    given = tuple(output_size)
-    given = given[2:] if len(given) == d + 2 else given
-    if len(given) != d:
-        raise ValueError(f"output_size should be a sequence containing {d} or {d + 2} elements, but it has a length of '{len(given)}'")
-    for i, (n, u, s) in enumerate(zip(given, usual, stride)):
-        if not u - s < n < u + s:
-            raise ValueError(f'invalid output_size "{given}" (dim {i} must be between {u - s} and {u + s})')
-    return given
-
-
-def _unpool(d, input, indices, kernel_size, stride, padding, output_size):
-    if not isinstance(indices, Tensor):
-        raise TypeError(f"max_unpool{d}d(): argument 'indices' (position 2) must be Tensor, not {type(indices).__name__}")
-    kernel, stride, padding, _ = _settings(f"max_unpool{d}d", d, kernel_size, stride, padding)
-    inner = input._array.shape[max(input._array.ndim - d, 0) :]
-    sizes = _unpool_sizes(inner, kernel, stride, padding, output_size)
-    if d > 1:
-        return _max_unpool.function(input, indices, sizes)
-    return _max_unpool.function(input.unsqueeze(-2), indices.unsqueeze(-2), (1, *sizes)).squeeze(-2)
-
-
-@composite("nn.functional.max_unpool1d", method=False, namespace=_F)
-def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Put maxima back to the places that `max_pool1d` found them at; zeros elsewhere."""
-    return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-@composite("nn.functional.max_unpool2d", method=False, namespace=_F)
-def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Put maxima back to the places that `max_pool2d` found them at; zeros elsewhere."""
-    return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-@composite("nn.functional.max_unpool3d", method=False, namespace=_F)
-def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Put maxima back to the places that `max_pool3d` found them at; zeros elsewhere."""
-    return _unpool(3, input, indices, kernel_size, stride, padding, output_size)

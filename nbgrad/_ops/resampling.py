@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from .pooling import region_bounds
 from .pointwise import widened
+from .regions import region_bounds
 
 _DENSE = 24  # a product of matrices does this many weights that are zero in the time that picking elements takes for one
 

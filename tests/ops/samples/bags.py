@@ -25,8 +25,10 @@ SAMPLES = {
         *both(),
         *both(mode="sum"),
         *both(mode="max"),
+        Sample(m.whole(40, 30, low=0, high=50), m.real(50, 64)).but(second=False),
         Sample(V, m.real(5, 2), OFFSETS, mode="sum", per_sample_weights=m.real(8)).but(second=False),
         Sample(V.reshape(4, 2), m.real(5, 2), mode="sum", per_sample_weights=m.real(4, 2)).but(second=False),
+        Sample(m.whole(40, 30, low=0, high=50), m.real(50, 64)).but(second=False),
         Sample(V, m.real(5, 2), OFFSETS, mode="sum", per_sample_weights=m.real(8), padding_idx=4).but(second=False),
     ],
 }

@@ -57,5 +57,6 @@ SAMPLES = {
         Sample(m.real(2, 2, 5), m.real(3, 2, 3), m.real(3), (2,), (1,), (1,), False, (0,), 1),
         Sample(m.real(2, 2, 5), m.real(2, 3, 3), m.real(3), (2,), (1,), (1,), True, (1,), 1),
         Sample(m.real(2, 2, 5), m.real(2, 3, 3), None, (2,), (1,), (1,), True, (1,), 1),
+        Sample(m.real(2, 2, 5), m.real(2, 3, 3), None, [2], [1], [1], True, [1], 1),
     ],
 }

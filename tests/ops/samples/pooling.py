@@ -40,10 +40,13 @@ def maxima(d):
         Sample(x[0], 2),
         Sample(x, (2,) * d, (2,) * d, (1,) * d, 2, True, True),
         Sample(x, 3, 2, ceil_mode=True),
+        Sample(distinct(1, 1, *(11 for _ in range(d))), 11, return_indices=True).but(second=False),
         Sample(distinct(2, 2, *image(d), dtype=np.float32), 2, stride=3),
         Sample(plane(NAN, d), 3, 1, 1, return_indices=True).but(smooth=False, second=False),
         Sample(plane(TIES, d), 3, 2, 1, return_indices=True).but(smooth=False, second=False),
         Sample(distinct(0, 2, *image(d)), 2),
+        Sample(x, 3, 2, 1, ceil_mode=True).but(grad=False),
+        Sample(plane(NAN, d), 3, 1, 1).but(grad=False),
         *([Sample(m.whole(1, 2, *image(d)), 2, return_indices=True)] if d > 1 else []),
     ]
 
@@ -82,6 +85,7 @@ SAMPLES = {
             Sample(distinct(2, *image(d)), (None,) * (d - 1) + (2,)) if d > 1 else Sample(distinct(2, *image(d)), (2,)),
             Sample(plane(NAN, d), 2, return_indices=True).but(smooth=False, second=False),
             Sample(distinct(0, 2, *image(d)), 2),
+            Sample(distinct(1, 2, *(13 for _ in image(d))), 2, return_indices=True).but(second=False),
         ]
         for d in (1, 2, 3)
     },
