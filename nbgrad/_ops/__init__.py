@@ -65,6 +65,7 @@ from . import (  # noqa: F401
     special,
     splitting,
     statistics,
+    stft,
     strided,
     window_functions,
     windows,

@@ -42,3 +42,17 @@ SAMPLES = {
 }  # fmt: skip
 # no dimensions, and none of them
 SAMPLES["fft.fftn"] += [Sample(m.real()), Sample(complex_numbers(2), dim=())]
+
+window = m.real(8, low=0.2, high=1.0)
+SAMPLES["stft"] = [
+    Sample(m.real(20), 8, return_complex=True), Sample(m.real(2, 20), 8, 3, window=window, return_complex=True), Sample(m.real(12), 6, return_complex=False),
+    Sample(m.real(20), 8, 2, 4, window[:4].copy(), return_complex=True), Sample(m.real(20), 8, win_length=5, center=False, return_complex=True, normalized=True),
+    *(Sample(m.real(9), 6, 3, center=True, pad_mode=mode, return_complex=True) for mode in ("constant", "replicate", "circular")), Sample(complex_numbers(16), 8),
+    Sample(m.real(16), 8, onesided=False, return_complex=True), Sample(m.real(2, 20), 8, 4, 4, center=False, align_to_window=True, return_complex=True),
+    Sample(m.real(16, dtype=np.float32), 8, return_complex=True),
+]  # fmt: skip
+SAMPLES["istft"] = [
+    Sample(complex_numbers(5, 4), 8), Sample(complex_numbers(2, 5, 4), 8, 3, window=window), Sample(complex_numbers(5, 4), 8, 2, window=window, length=9, normalized=True),
+    Sample(complex_numbers(8, 3), 8, 4, window=window, onesided=False), Sample(complex_numbers(8, 3), 8, 4, onesided=False, return_complex=True),
+    Sample(complex_numbers(5, 4), 8, 2, window=window, center=False), Sample(complex_numbers(2, 5, 6), 8, 2, 6, window[:6].copy()),
+]  # fmt: skip
