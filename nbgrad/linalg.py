@@ -1,7 +1,8 @@
 """PyTorch's `torch.linalg`: what the registry declares under that name."""
 
 from ._engine.op import NAMES as _NAMES
+from ._ops.decomposition import LinAlgError as LinAlgError
 
 _HERE = "linalg."
 globals().update({name.removeprefix(_HERE): f for name, f in _NAMES.items() if name.startswith(_HERE)})
-__all__ = sorted(name.removeprefix(_HERE) for name in _NAMES if name.startswith(_HERE))  # pyright: ignore
+__all__ = ["LinAlgError", *sorted(name.removeprefix(_HERE) for name in _NAMES if name.startswith(_HERE))]  # pyright: ignore

@@ -174,6 +174,12 @@ def _named_tuple(name, outputs):
     return type(base.__name__, (base,), {"__slots__": (), "__repr__": show, "__module__": "torch.return_types"})
 
 
+@functools.cache
+def named_result(name, *fields):
+    """The named tuple in which a composite gives several results, as PyTorch prints it."""
+    return _named_tuple(name, fields)
+
+
 def bind(op, args, kwargs):
     """Positional and keyword arguments as one flat tuple in the order of the parameters. Raises `TypeError` as Python would."""
     n = len(args)

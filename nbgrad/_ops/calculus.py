@@ -6,15 +6,19 @@ from .._engine.op import composite
 from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
 from .creation import zeros_like
-from .joining import cat
+from .joining import _piece, cat
 from .pointwise import div_by_number, mul_by_number
 from .reduction import dims_of
+
+
+def _slices(self, dim, start, length):
+    return _piece.function(self, dim, start, start + length)
 
 
 def _pair(self, dim, other=1, length=None):
     """The elements from `other` on, and as many from the first on."""
     length = self._array.shape[dim] - other if length is None else length
-    return self.narrow(dim, other, length), self.narrow(dim, 0, length)
+    return _slices(self, dim, other, length), _slices(self, dim, 0, length)
 
 
 @composite()
@@ -82,7 +86,7 @@ def _even_slopes(self, d, step, edge_order):
     n = self._array.shape[d]
     later, earlier = _pair(self, d, 2)
     inner = _over(_over(later - earlier, step), 2)
-    first, last = ([self.narrow(d, start + i, 1) for i in range(min(3, n))] for start in (0, n - min(3, n)))
+    first, last = ([_slices(self, d, start + i, 1) for i in range(min(3, n))] for start in (0, n - min(3, n)))
     if edge_order == 1:
         low, high = first[1] - first[0], last[-1] - last[-2]
     else:
@@ -110,13 +114,13 @@ def _slopes_at(self, d, coordinates, edge_order):
     steps = coordinates.diff()
     steps = steps.reshape((-1,) + (1,) * (self._array.ndim - 1 - d))
     after, before = _pair(steps, 0)
-    points = [self.narrow(d, i, n - 2) for i in range(3)]
+    points = [_slices(self, d, i, n - 2) for i in range(3)]
     inner = _parabola(points, before, after, (-1, 0, 1))
     count = min(3, n)
     ends = []
     for start, where in ((0, (0, 1, 2)), (n - count, (-2, -1, 0))):
-        few = [self.narrow(d, start + i, 1) for i in range(count)]
-        near = [steps.narrow(0, start + i, 1) for i in range(count - 1)]
+        few = [_slices(self, d, start + i, 1) for i in range(count)]
+        near = [_slices(steps, 0, start + i, 1) for i in range(count - 1)]
         if edge_order == 2:
             ends.append(_parabola(few, *near, where))
         else:
@@ -154,7 +158,7 @@ def _distances(name, y, x, dim):
     elif x._array.ndim < y._array.ndim:
         x = x.view((1,) * (y._array.ndim - x._array.ndim) + tuple(x.shape))
     check_dim(dim - y._array.ndim, x._array.ndim)
-    later, earlier = _pair(x, dim - y._array.ndim)
+    later, earlier = _pair(x, dim - y._array.ndim + x._array.ndim)
     return later - earlier
 
 

@@ -5,14 +5,13 @@ Derivatives: M. B. Giles, "Collected matrix derivative results for forward and r
 
 from __future__ import annotations
 
-import collections
 
 import numpy as np
 
 from .._engine import dtypes, errors
 from .._engine.batched import as_array, contiguous
 from .._engine.observe import tell_read
-from .._engine.op import composite, plain, primitive
+from .._engine.op import composite, named_result, plain, primitive
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
 from .choice import where
@@ -443,7 +442,7 @@ def lstsq(self, b, rcond=None, *, driver=None):
     rank = as_array((s > cut).sum(-1), np.int64)
     with_residuals = m > n and (driver == "gels" or driver in ("gelsd", "gelss") and bool(np.all(rank == n)))
     solution, residuals = _lstsq.function(self, b, rcond, with_residuals)
-    result = collections.namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+    result = named_result("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
     return result(
         solution, residuals, wrap(rank if driver != "gels" else np.zeros(0, np.int64)),
         wrap(s if driver in ("gelsd", "gelss") else np.zeros(0, array.real.dtype)),

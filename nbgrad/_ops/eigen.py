@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._engine.op import composite, primitive
+from .._engine.op import composite, named_result, primitive
 from .._engine.writing import writes_out
 from .decomposition import COMPLEX, LINALG, LinAlgError, adjoint_of, check_square, solve
 from .factorization import _identity, check_phase
@@ -55,9 +55,7 @@ def eigh(A, UPLO="L"):
 
     Not public yet: an eigenvector's sign is LAPACK's choice, NumPy's and PyTorch's differ, and a lesson would print other numbers here.
     """
-    import collections
-
-    return collections.namedtuple("linalg_eigh", ("eigenvalues", "eigenvectors"))(*_eigh.function(A, UPLO))
+    return named_result("linalg_eigh", "eigenvalues", "eigenvectors")(*_eigh.function(A, UPLO))
 
 
 @composite("linalg.eigvalsh", method=False, namespace=LINALG)
@@ -105,9 +103,7 @@ def eig(A):
 
     An eigenvector's sign, or its phase, is LAPACK's choice, and so may be another than PyTorch's.
     """
-    import collections
-
-    return collections.namedtuple("linalg_eig", ("eigenvalues", "eigenvectors"))(*_eig.function(A))
+    return named_result("linalg_eig", "eigenvalues", "eigenvectors")(*_eig.function(A))
 
 
 @composite("linalg.eigvals", method=False, namespace=LINALG)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._engine import errors
 from .._engine.batched import NotBatchable, anywhere
-from .._engine.op import composite, primitive
+from .._engine.op import composite, named_result, primitive
 from .._engine.tensor import Tensor, wrap
 from .._engine.writing import writes_out
 from .conversion import _nothing
@@ -170,9 +170,7 @@ def svdvals(A, *, driver=None):
 @composite()
 def svd(self, some=True, compute_uv=True):
     """Factor matrices (…, m, n) into U diag(S) V', with singular values S in falling order; gives U, S and V."""
-    import collections
-
-    result = collections.namedtuple("svd", ("U", "S", "V"))
+    result = named_result("svd", "U", "S", "V")
     U, S, Vh = linalg_svd.function(self, not some)
     if not compute_uv:
         m, n = self._array.shape[-2:]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 import math
 
 import numpy as np
 
 from .._engine import dtypes
-from .._engine.op import composite, primitive
+from .._engine.op import composite, named_result, primitive
 from .._engine.writing import writes_out
 from .creation import _line
 from .pointwise import no_derivative
@@ -92,7 +91,7 @@ def histogram(self, bins, *, range=None, weight=None, density=False):
     points = self.reshape((-1, 1))
     flat = None if weight is None else weight.reshape((-1,))
     hist, edges = _histogramdd.function(points, [bins], range, flat, density)
-    return collections.namedtuple("histogram", ("hist", "bin_edges"))(hist, edges)
+    return named_result("histogram", "hist", "bin_edges")(hist, edges)
 
 
 @composite(method=False)
@@ -107,4 +106,4 @@ def histogramdd(self, bins, range=None, weight=None, density=False):
     if range is not None and len(range) != 2 * k:
         raise RuntimeError(f"torch.histogramdd: for a {k}-dimensional histogram range should have {2 * k} elements, but got {len(range)}")
     hist, *edges = _histogramdd.function(self, bins, range, weight, density)
-    return collections.namedtuple("histogramdd", ("hist", "bin_edges"))(hist, tuple(edges))
+    return named_result("histogramdd", "hist", "bin_edges")(hist, tuple(edges))

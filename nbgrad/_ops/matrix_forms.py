@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import math
 
 import numpy as np
 
-from .._engine.op import NAMES, composite, primitive
+from .._engine.op import NAMES, composite, named_result, primitive
 from .._engine.tensor import check_dim
 from .._engine.writing import writes_out
 from .decomposition import LINALG, LinAlgError, _of_solve, _singular_inverse, check_square, first_zero, inv, solve
@@ -73,7 +72,7 @@ def _solve_ex(A, B, left, check_errors):
 @writes_out
 def solve_ex(A, B, *, left=True, check_errors=False):
     """Solve A X = B, or X A = B with `left=False`, without raising: `info` as for `inv_ex`; nan where a matrix is singular."""
-    return collections.namedtuple("linalg_solve_ex", ("result", "info"))(*_solve_ex.function(A, B, left, check_errors))
+    return named_result("linalg_solve_ex", "result", "info")(*_solve_ex.function(A, B, left, check_errors))
 
 
 # ---- tensors as matrices

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 
 import numpy as np
 
@@ -17,9 +19,18 @@ from .shape import broadcast_shape, meshgrid, unsqueeze
 from .statistics import _norm, _norm_gradient, vector_norm
 
 CHUNK = 1 << 22  # differences held at a time: those of all pairs may not fit into memory
+LOOPED_BY_SCIPY = 1 << 14  # with more differences than this SciPy is faster, once it is loaded
 
 
 # ---- between two sets of points
+
+
+def _by_scipy(name, p, *points):
+    """The distances by SciPy, which forms no array of differences; in double precision."""
+    from scipy.spatial import distance
+
+    metric = {1: {"metric": "cityblock"}, 2: {"metric": "euclidean"}, math.inf: {"metric": "chebyshev"}}.get(p, {"metric": "minkowski", "p": p})
+    return getattr(distance, name)(*points, **metric).astype(points[0].dtype, copy=False)
 
 
 def _differences(x1, x2):
@@ -42,6 +53,8 @@ def _cdist(x1, x2, p):
     out = zeros_for(shape, x1.dtype, x1, x2)
     if not width or not out.size:
         return out
+    if type(out) is np.ndarray and out.ndim == 2 and p and out.size * width > LOOPED_BY_SCIPY:
+        return _by_scipy("cdist", p, x1, x2)
     step = max(1, CHUNK // max(1, out.size // rows * width))
     for start in range(0, rows, step):
         difference = x1[..., start : start + step, None, :] - x2[..., None, :, :]
@@ -91,17 +104,27 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 # ---- within one set of points
 
 
+def _above(n):
+    """The rows and columns of the elements above the diagonal of an (n, n) matrix."""
+    return _few_above(n) if n <= 64 else np.triu_indices(n, 1)
+
+
+@functools.cache
+def _few_above(n):
+    return np.triu_indices(n, 1)
+
+
 @primitive("_condensed", vjp={"self": lambda grad, self_shape: _spread_out(grad, self_shape[0])}, method=False, namespace=())
 def _condensed(self):
     """The elements above the diagonal of a matrix, row by row."""
-    return self[np.triu_indices(self.shape[0], 1)]
+    return self[_above(self.shape[0])]
 
 
 @primitive("_spread_out", vjp={"self": lambda grad: _condensed(grad)}, method=False, namespace=())
 def _spread_out(self, n):
     """The matrix (n, n) whose elements above the diagonal are given, row by row; zeros elsewhere."""
     out = zeros_for((n, n), self.dtype, self)
-    out[np.triu_indices(n, 1)] = self
+    out[_above(n)] = self
     return out
 
 
@@ -120,10 +143,12 @@ def pdist(self, p=2.0):
         raise RuntimeError("pdist only supports floating-point dtypes")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
-    first, second = np.triu_indices(self.shape[0], 1)
+    first, second = _above(self.shape[0])
     if not self.shape[1]:
         return zeros_for((first.size,), self.dtype, self)
     out = zeros_for((first.size,), self.dtype, self)
+    if type(self) is np.ndarray and p and first.size * self.shape[1] > LOOPED_BY_SCIPY:
+        return _by_scipy("pdist", p, self)
     step = max(1, CHUNK // self.shape[1])
     for start in range(0, first.size, step):
         out[start : start + step] = _norm(self[first[start : start + step]] - self[second[start : start + step]], p, (1,), False)
@@ -163,7 +188,7 @@ def _check_vector(x):
         raise RuntimeError(f"Expect a 1D vector, but got shape {list(x._array.shape)}")
 
 
-@composite()
+@composite(method=False)
 def combinations(self, r=2, with_replacement=False):
     """Make a row of each choice of `r` elements of a vector, in their order; the same one may be chosen again `with_replacement`."""
     _check_vector(self)
@@ -171,9 +196,13 @@ def combinations(self, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return wrap(np.zeros(0, self._array.dtype))
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    chosen = np.fromiter(itertools.chain.from_iterable(choose(range(self._array.shape[0]), r)), np.int64).reshape(-1, r)
-    return stack.function([self.index_select(0, wrap(column.copy())) for column in chosen.T], 1)
+    n = self._array.shape[0]
+    if r == 2:
+        chosen = np.triu_indices(n, 0 if with_replacement else 1)
+    else:
+        choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+        chosen = np.fromiter(itertools.chain.from_iterable(choose(range(n), r)), np.int64).reshape(-1, r).T
+    return stack.function([self.index_select(0, wrap(np.ascontiguousarray(places))) for places in chosen], 1)
 
 
 @composite(method=False)
