@@ -23,8 +23,9 @@ pytestmark = [pytest.mark.conformance, pytest.mark.filterwarnings("ignore")]
 AT_LEAST = {"float64": 410, "float32": 410, "complex128": 265}  # operators that pass; raise it when more do
 SAMPLES = 10  # of each operator
 TOLERANCE = {"float64": 1e-7, "float32": 2e-3, "complex128": 1e-7}
-# Samples of size 10,000 go through exp here: PyTorch's own float32 gradient is half a percent off.
-LOOSER = {("logcumsumexp", "float32"): 3e-2}
+# Samples of size 10,000 go through exp here: PyTorch's own float32 gradient is half a percent off. Its Bessel functions are off in the seventh digit
+# beyond 5, where SciPy's agree with the integrals that define them.
+LOOSER = {("logcumsumexp", "float32"): 3e-2, ("special.bessel_j0", "float64"): 1e-6, ("special.bessel_y1", "float64"): 1e-6}
 # PyTorch's results here hang on memory that nobody wrote, or on draws whose order is its own affair.
 # The sign of an eigenvector is the LAPACK's choice (tests/test_linalg.py asks for what does not hang on it).
 UNPREDICTABLE = re.compile(r"^(eigh$|empty|new_empty|rand|.*dropout|bernoulli|normal|multinomial|.*rrelu|uniform|cauchy|exponential|geometric"
@@ -114,10 +115,15 @@ def compare(what, theirs, mine, tolerance):
         raise Wrong(f"{what}: {' '.join(str(error).split())[:140]}") from None
 
 
+def leads_somewhere(tensor):
+    """Whether PyTorch gives an input a gradient: not a view that the database made of a leaf without recording it."""
+    return not (tensor.is_leaf and tensor._is_view())
+
+
 def compare_gradients(theirs, mine, their_inputs, my_inputs, tolerance):
     """Raise `Wrong` unless gradients under the same random cotangents are the same."""
     pairs = [(a, b) for a, b in zip(theirs, mine) if isinstance(a, torch.Tensor) and a.requires_grad]
-    leaves = [(a, b) for a, b in zip(their_inputs, my_inputs) if isinstance(a, torch.Tensor) and a.requires_grad]
+    leaves = [(a, b) for a, b in zip(their_inputs, my_inputs) if isinstance(a, torch.Tensor) and a.requires_grad and leads_somewhere(a)]
     if not pairs or not leaves:
         return
     if not all(b.requires_grad for _, b in pairs):
