@@ -44,6 +44,7 @@ from . import (  # noqa: F401
     loss,
     lu,
     margin_loss,
+    masked_reduction,
     masking,
     matmul,
     matrix_forms,
