@@ -253,7 +253,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         out = input.clone()
         out = out if weight is None else out * weight[0]
         return out if bias is None else out + bias[0]
-    return _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps).output
 
 
 def _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps):
@@ -261,7 +261,7 @@ def _batch_norm_of(input, running_mean, running_var, weight, bias, training, mom
     out = _batch_norm.function(input, weight, bias, *used, bool(training), eps)
     if training and running_mean is not None:
         _move(input, running_mean, running_var, out.mean._array, momentum)
-    return out.output
+    return out
 
 
 def _move(input, running_mean, running_var, centre, momentum):
@@ -295,7 +295,7 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     statistics = [None if x is None else x.detach() for x in repeated[:2]]
     if use_input_stats and running_mean is not None:
         statistics = [wrap(x._array.copy()) for x in statistics]
-    out = _batch_norm_of(rows, *statistics, *repeated[2:], bool(use_input_stats), momentum, eps)
+    out = _batch_norm_of(rows, *statistics, *repeated[2:], bool(use_input_stats), momentum, eps).output
     if use_input_stats and running_mean is not None:
         place = place_of_caller(1)
         for running, moved in zip((running_mean, running_var), statistics):
