@@ -48,6 +48,7 @@ from . import (  # noqa: F401
     masking,
     matmul,
     matrix_forms,
+    native,
     normalization,
     pairs,
     pointwise,
@@ -60,6 +61,7 @@ from . import (  # noqa: F401
     reflections,
     regions,
     scattering,
+    segments,
     selection,
     shape,
     sorting,
@@ -67,6 +69,7 @@ from . import (  # noqa: F401
     splitting,
     statistics,
     strided,
+    view_copies,
     window_functions,
     windows,
 )

@@ -77,7 +77,7 @@ def _layer_norm(self, weight, bias, dims, eps):
     return _affine((wide - centre) * rstd, weight, bias).astype(self.dtype, copy=False), centre, rstd
 
 
-def _check_normalized(input, normalized_shape, weight):
+def _check_normalized(input, normalized_shape, weight, bias=None):
     shape = tuple(normalized_shape)
     if not shape:
         raise RuntimeError(
@@ -86,6 +86,10 @@ def _check_normalized(input, normalized_shape, weight):
     if weight is not None and tuple(weight.shape) != shape:
         raise RuntimeError(
             f"Expected weight to be of same shape as normalized_shape, but got weight of shape {list(weight.shape)} and normalized_shape = {list(shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != shape:
+        raise RuntimeError(
+            f"Expected bias to be of same shape as normalized_shape, but got bias of shape {list(bias.shape)} and normalized_shape = {list(shape)}"
         )
     if tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
@@ -97,12 +101,7 @@ def _check_normalized(input, normalized_shape, weight):
 @facade(method=False, namespace=("", "nn.functional"))
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
     """Standardize over the last dimensions, which have the sizes `normalized_shape`; then scale by `weight` and shift by `bias`."""
-    dims = _check_normalized(input, normalized_shape, weight)
-    if bias is not None and tuple(bias.shape) != tuple(normalized_shape):
-        raise RuntimeError(
-            f"Expected bias to be of same shape as normalized_shape, but got bias of shape {list(bias.shape)} and normalized_shape = "
-            f"{list(normalized_shape)}"
-        )
+    dims = _check_normalized(input, normalized_shape, weight, bias)
     return _layer_norm.function(input, weight, bias, dims, eps)[0]
 
 
