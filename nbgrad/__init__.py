@@ -24,7 +24,7 @@ float = float32  # noqa: A001  (torch's name)
 int = int32  # noqa: A001
 globals().update({name: function for name, function in _NAMES.items() if "." not in name})
 
-from . import autograd, fft, func, linalg, nn, random, serialization, signal, special, utils, version  # noqa: E402  (they take from the registry)
+from . import autograd, fft, func, linalg, masked, nn, random, serialization, signal, special, utils, version  # noqa: E402  (they take from the registry)
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled  # noqa: E402
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from .serialization import load, save  # noqa: E402

@@ -35,6 +35,7 @@ FLOORS = {
     "nbgrad.fft": 3,
     "nbgrad.signal": 3,
     "nbgrad.special": 3,
+    "nbgrad.masked": 3,
     "nbgrad.random": 3,
     "nbgrad.testing": 3,
     "nbgrad.version": 3,
@@ -96,8 +97,8 @@ ALLOWED = {
 NOT_BY_IMPORT_NBGRAD = ("IPython", "ipywidgets", "anywidget", "traitlets", "graphviz", "pygraphviz", "torch", "scipy")
 OURS = {"graph", "notebook", "interop"}  # public modules that torch does not have; every other one is torch's, with torch's meaning
 FACES = {
-    "autograd", "autograd.forward_ad", "autograd.functional", "autograd.graph", "autograd.variable", "fft", "func", "utils", "utils.hooks", "linalg", "nn",
-    "nn.functional", "random", "signal", "signal.windows", "special", "testing",
+    "autograd", "autograd.forward_ad", "autograd.functional", "autograd.graph", "autograd.variable", "fft", "func", "utils", "utils.hooks", "linalg", "masked",
+    "nn", "nn.functional", "random", "signal", "signal.windows", "special", "testing",
 }  # fmt: skip
 OUR_FUNCTIONS = {"install_torch_alias", "uninstall_torch_alias", "load_ipython_extension", "unload_ipython_extension"}
 

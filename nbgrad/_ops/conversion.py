@@ -116,7 +116,12 @@ def bfloat16(self, memory_format=None):
     raise errors.unsupported("bfloat16", "use half() or float()")
 
 
-Tensor.bfloat16 = bfloat16
+def chalf(self, memory_format=None):
+    """Raise: NumPy has no complex numbers of half precision."""
+    raise errors.unsupported("complex numbers of half precision", "use cfloat()")
+
+
+Tensor.bfloat16, Tensor.chalf = bfloat16, chalf
 
 
 @composite("type", namespace=())

@@ -9,7 +9,7 @@ from .._engine.batched import anywhere, zeros_for
 from .._engine.op import LINEAR, primitive
 from .._engine.tensor import Tensor, check_dim, wrap
 from .choice import where
-from .elementary import exp, log
+from .elementary import complex_logaddexp, exp, log
 from .reduction import _put_at, sum
 
 
@@ -104,12 +104,15 @@ def cummin(self, dim):
 def logcumsumexp(self, dim):
     """Give the logarithm of the running sum of exponentials along a dimension, without overflow."""
     check_dim(dim, self.ndim)
-    if self.dtype.kind == "c":
-        raise errors.unsupported("logcumsumexp of complex numbers")
     return _accumulated(self, dim) if self.ndim else self.copy()
 
 
 def _accumulated(x, dim):
+    if x.dtype.kind == "c":
+        steps = np.moveaxis(x, dim, 0).copy()
+        for i in range(1, len(steps)):
+            steps[i] = complex_logaddexp(steps[i - 1], steps[i])
+        return np.moveaxis(steps, 0, dim)
     # in double precision: each step's rounding would be raised to the power of e later
     return np.logaddexp.accumulate(x, axis=dim, dtype=np.float64).astype(x.dtype, copy=False)
 
@@ -120,8 +123,17 @@ def _reversed_logcumsumexp(self, dim):
     return np.flip(_accumulated(np.flip(self, dim), dim), dim) if self.ndim else self.copy()
 
 
+def _is_complex(x):
+    """Whether an array or tensor is of a complex type."""
+    return (x._array if isinstance(x, Tensor) else x).dtype.kind == "c"
+
+
 def _logcumsumexp_gradient(grad, self, result, dim, reverse):
     # sum over j >= i of grad_j exp(x_i - result_j), in logarithms so that nothing overflows, for the two signs of the gradient apart
     back = logcumsumexp if reverse else _reversed_logcumsumexp
+    if not grad.ndim:
+        return grad
+    if _is_complex(grad):
+        return exp(back(log(grad) - result, dim) + self)
     positive, negative = (exp(back(where(g > 0, log(where(g > 0, g, 1)) - result, float("-inf")), dim) + self) for g in (grad, -grad))
     return positive - negative

@@ -230,9 +230,16 @@ def hypot(self, other):
 )  # fmt: skip
 def logaddexp(self, other):
     """Give `log(exp(self) + exp(other))` without overflow."""
-    if self.dtype.kind == "c":
-        raise errors.unsupported("logaddexp of complex numbers")
-    return np.logaddexp(self, other)
+    return complex_logaddexp(self, other) if self.dtype.kind == "c" else np.logaddexp(self, other)
+
+
+def complex_logaddexp(a, b):
+    """The logarithm of a sum of exponentials of complex arrays: the one with the greater real part, and what the other adds to it."""
+    less = np.less(a.real, b.real)
+    small, big = np.where(less, a, b), np.where(less, b, a)
+    out = big + np.log1p(np.exp(small - big))
+    infinite = np.isinf(small.real) & (small.real == big.real)
+    return np.where(infinite, np.where(small.real < 0, small, np.log(np.exp(small) + np.exp(big))), out).astype(a.dtype, copy=False)
 
 
 @primitive(

@@ -128,3 +128,16 @@ def nonzero(input, *, as_tuple=False):
 def argwhere(input):
     """Find the elements that are not zero: one row of indices each."""
     return nonzero(input)
+
+
+@plain(method=True)
+@by_example
+def nonzero_static(input, *, size, fill_value=-1):
+    """Find the first `size` elements that are not zero: one row of indices each, rows of `fill_value` where there are fewer."""
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, but got {size}")
+    found = np.stack(np.nonzero(input._array), 1) if input._array.ndim else np.zeros((int(input._array != 0), 0), np.int64)
+    found = found[:size]
+    out = np.full((size, found.shape[1]), fill_value, np.int64)
+    out[: len(found)] = found
+    return wrap(out)

@@ -77,7 +77,7 @@ def _layer_norm(self, weight, bias, dims, eps):
     return _affine((wide - centre) * rstd, weight, bias).astype(self.dtype, copy=False), centre, rstd
 
 
-def _check_normalized(input, normalized_shape, weight):
+def _check_normalized(input, normalized_shape, weight, bias=None):
     shape = tuple(normalized_shape)
     if not shape:
         raise RuntimeError(
@@ -86,6 +86,10 @@ def _check_normalized(input, normalized_shape, weight):
     if weight is not None and tuple(weight.shape) != shape:
         raise RuntimeError(
             f"Expected weight to be of same shape as normalized_shape, but got weight of shape {list(weight.shape)} and normalized_shape = {list(shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != shape:
+        raise RuntimeError(
+            f"Expected bias to be of same shape as normalized_shape, but got bias of shape {list(bias.shape)} and normalized_shape = {list(shape)}"
         )
     if tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
@@ -97,12 +101,7 @@ def _check_normalized(input, normalized_shape, weight):
 @facade(method=False, namespace=("", "nn.functional"))
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
     """Standardize over the last dimensions, which have the sizes `normalized_shape`; then scale by `weight` and shift by `bias`."""
-    dims = _check_normalized(input, normalized_shape, weight)
-    if bias is not None and tuple(bias.shape) != tuple(normalized_shape):
-        raise RuntimeError(
-            f"Expected bias to be of same shape as normalized_shape, but got bias of shape {list(bias.shape)} and normalized_shape = "
-            f"{list(normalized_shape)}"
-        )
+    dims = _check_normalized(input, normalized_shape, weight, bias)
     return _layer_norm.function(input, weight, bias, dims, eps)[0]
 
 
@@ -253,7 +252,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         out = input.clone()
         out = out if weight is None else out * weight[0]
         return out if bias is None else out + bias[0]
-    return _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps).output
 
 
 def _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps):
@@ -261,7 +260,7 @@ def _batch_norm_of(input, running_mean, running_var, weight, bias, training, mom
     out = _batch_norm.function(input, weight, bias, *used, bool(training), eps)
     if training and running_mean is not None:
         _move(input, running_mean, running_var, out.mean._array, momentum)
-    return out.output
+    return out
 
 
 def _move(input, running_mean, running_var, centre, momentum):
@@ -295,7 +294,7 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     statistics = [None if x is None else x.detach() for x in repeated[:2]]
     if use_input_stats and running_mean is not None:
         statistics = [wrap(x._array.copy()) for x in statistics]
-    out = _batch_norm_of(rows, *statistics, *repeated[2:], bool(use_input_stats), momentum, eps)
+    out = _batch_norm_of(rows, *statistics, *repeated[2:], bool(use_input_stats), momentum, eps).output
     if use_input_stats and running_mean is not None:
         place = place_of_caller(1)
         for running, moved in zip((running_mean, running_var), statistics):

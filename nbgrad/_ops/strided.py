@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .._engine import errors, views
-from .._engine.batched import BatchedArray
+from .._engine.batched import BatchedArray, Refused
+from .._engine.batching import INPLACE
+from .._engine.inplace import make_reshaping
 from .._engine.modes import state
 from .._engine.op import LINEAR, composite, plain, primitive
 from .._engine.tensor import Tensor, shared_memory
 from .._engine.views import Window
+from .creation import check_options, made, numpy_type
 
 
 @primitive(
@@ -149,6 +154,95 @@ def as_strided_scatter(self, src, size, stride, storage_offset=None):
     if src._array.shape != size:
         raise RuntimeError(f"expected src to have a size equal to the slice of self. src size = {list(src._array.shape)}, slice size = {list(size)}")
     return _window_replace.function(self, src, Window(self._array, shown))
+
+
+# ---- memory of another size, or in another order
+
+
+@primitive("_resize", view=True, method=False, namespace=())
+def _resize(self, size):
+    """The same memory, row by row, as a tensor of another size; other memory where that is too small."""
+    root = self
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    same = root.flags.c_contiguous and root.dtype == self.dtype and (not self.size or root.ctypes.data == self.ctypes.data)
+    memory, count = (root if same else self.copy()).reshape(-1), math.prod(size)
+    if count > memory.size:
+        grown = np.zeros(count, self.dtype)
+        grown[: memory.size] = memory
+        memory = grown
+    return memory[:count].reshape(size)
+
+
+_resized = make_reshaping(_resize, "ResizeBackward0")
+
+
+@composite(namespace=())
+def resize_(self, *sizes, size=None, memory_format=None):
+    """Give the tensor itself another size: its memory row by row, and zeros behind it where that is too small. Returns the tensor."""
+    size = tuple(size) if size is not None else tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    if self._requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
+    if self._array.shape == size:
+        return self
+    if self._base is not None or type(self._array) is not np.ndarray:
+        raise errors.unsupported("resize_ of a view", "use reshape, or resize_ of a clone()")
+    if not self._array.flags.c_contiguous or self._cell is not None and math.prod(size) > self._array.size:
+        raise errors.unsupported("resize_ of a tensor that is transposed, or that has to grow while others may share its memory", "clone() it first")
+    return _resized(self, size)
+
+
+@composite(namespace=("",))
+def resize_as_(self, the_template, *, memory_format=None):
+    """Give the tensor itself the size of another. Returns the tensor."""
+    if type(the_template._array) is not np.ndarray and type(self._array) is np.ndarray:
+        raise Refused(INPLACE)
+    return resize_(self, tuple(the_template._array.shape))
+
+
+def _of_strides(name, size, stride, kind):
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError(f"mismatch in length of strides and shape: got {len(stride)} strides for {len(size)} sizes")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"{name}: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
+    needed = 0 if 0 in size else sum((n - 1) * s for n, s in zip(size, stride)) + 1
+    return strided_array(np.zeros(max(needed, 1), kind), size, [s * kind.itemsize for s in stride])
+
+
+@plain()
+def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """Make a tensor of zeros (PyTorch leaves the memory as it is) of the given sizes and strides, counted in elements."""
+    check_options(device, layout, pin_memory)
+    return made(_of_strides("empty_strided", size, stride, numpy_type(dtype)), requires_grad)
+
+
+@plain(method=True, namespace=())
+def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """Make a tensor of zeros (PyTorch leaves the memory as it is) of the given sizes and strides, and of this tensor's type."""
+    check_options(device, layout, pin_memory)
+    return made(_of_strides("new_empty_strided", size, stride, numpy_type(dtype, self._array.dtype)), requires_grad)
+
+
+@plain()
+def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """Make a tensor of zeros (PyTorch leaves the memory as it is) whose dimensions lie in memory in the given order, from the outermost on."""
+    check_options(device, layout, pin_memory)
+    size, order = tuple(size), tuple(physical_layout)
+    if len(order) != len(size):
+        raise RuntimeError(f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = {len(size)} "
+                           f"is not equal to len(physical_layout) = {len(order)}")  # fmt: skip
+    for i, d in enumerate(order):
+        if not 0 <= d < len(size):
+            raise RuntimeError(f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {d} at index {i}). NB: negative dims "
+                               "not currently supported; file an issue if you want it.")  # fmt: skip
+        if d in order[:i]:
+            raise RuntimeError("Duplicate dim not allowed")
+    return made(np.zeros([size[d] for d in order], numpy_type(dtype)).transpose(np.argsort(order)) if size else np.zeros((), numpy_type(dtype)), requires_grad)
 
 
 views.WINDOW_OPERATORS.update(strided=_as_strided, take=_window_take, replace=_window_replace)

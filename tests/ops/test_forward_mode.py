@@ -149,7 +149,8 @@ def twin_of(name, sample):
 def has_twin(name, sample):
     if not (sample.grad and sample.args and isinstance(sample.args[0], np.ndarray) and hasattr(nbgrad.Tensor, twin_of(name, sample))):
         return False
-    return in_double(name, sample) and not name.endswith("_") and name not in ("addbmm", "normal") and bool not in map(type, sample.args)
+    masked = name.startswith("masked.")  # the method of that name takes no mask
+    return in_double(name, sample) and not masked and not name.endswith("_") and name not in ("addbmm", "normal") and bool not in map(type, sample.args)
 
 
 @pytest.mark.parametrize(("name", "sample"), cases(has_twin))
