@@ -1,0 +1,88 @@
+"""What the arguments of a call must be, and the words for one that is not.
+
+op.py asks `check` when an operator meets a combination of kinds of arguments for the first time, and `blamed` when Python or NumPy has stumbled over an
+argument: a call that goes well pays nothing. Kernels and composites ask the rest. Knows no operators.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import dtypes
+from .plan import TENSOR_KINDS
+from .tensor import Tensor
+
+# Arguments by their names, where no default tells what they are.
+WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "start", "length", "k", "n", "chunks", "num_classes"))
+NUMBER = frozenset(("alpha", "value", "threshold"))
+NO_NUMBER = (type(None), str, list, tuple, dtypes.dtype)
+
+
+def refused(name, default):
+    """How PyTorch calls what this argument must be, and the types of values that it refuses there."""
+    if type(default) is bool:
+        return "bool", (int, float, complex, *NO_NUMBER)
+    if name in WHOLE:
+        return "int", (bool, float, complex, str, dtypes.dtype, *((type(None),) if default is not None else ()))
+    if type(default) is float or name in NUMBER and default is not None:
+        return "Number", NO_NUMBER
+    return "", ()
+
+
+def check(op, args, kinds):
+    """Raise `TypeError` for an argument of a type that the operator does not take: no tensor where it must be one, or text for a number."""
+    for index in op.tensor_only:
+        kind = kinds[index]
+        if kind not in TENSOR_KINDS and not (kind is type(None) and op.defaults[index] is None):
+            raise must_be(op.name, op.params[index], index, "Tensor", args[index])
+    for index, (name, default, kind) in enumerate(zip(op.params, op.defaults, kinds)):
+        if kind not in TENSOR_KINDS and index not in op.tensor_only:
+            wanted, types = refused(name, default)
+            if kind in types:
+                raise must_be(op.name, name, index, wanted, args[index])
+
+
+def must_be(function, param, index, wanted, value) -> TypeError:
+    """The error of an argument of another type."""
+    param = "input" if param == "self" else param
+    return TypeError(f"{function}(): argument '{param}' (position {index + 1}) must be {wanted}, not {type(value).__name__}")
+
+
+def blamed(function, params, args, kwargs, error):
+    """PyTorch's `TypeError` where an argument that is no tensor was taken for one; the error itself where that was not the reason."""
+    if type(error) is not AttributeError or isinstance(error.obj, (Tensor, np.ndarray)):
+        return error
+    given = [*zip(params, args), *((n, v) for n, v in kwargs.items()), *((params[-1] if params else "tensors", a) for a in args[len(params) :])]
+    for index, (name, value) in enumerate(given):
+        if value is error.obj:
+            return must_be(function, name, index, "Tensor", value)
+    for index, (_, value) in enumerate(given):
+        for place, element in enumerate(value if isinstance(value, (list, tuple)) else ()):
+            if element is error.obj:
+                return TypeError(f"expected Tensor as element {place} in argument {index}, but got {type(element).__name__}")
+    return error
+
+
+def require_tensor(function, param, index, value):
+    """Raise PyTorch's `TypeError` for what is no tensor."""
+    if not isinstance(value, Tensor):
+        raise must_be(function, param, index, "Tensor", value)
+
+
+def check_kinds(function, array, kinds):
+    """Raise `NotImplementedError` where elements (of an array or tensor) are of a kind, as NumPy calls them by letters, that is not among `kinds`."""
+    found = numpy_type(array)
+    if found.kind not in kinds:
+        raise NotImplementedError(f"\"{function}\" not implemented for '{dtypes.of_array(found).tensor_name}'")
+
+
+def check_alike(first, *others, says="expected scalar type {} but found {}"):
+    """Raise `RuntimeError` where arrays or tensors are not of one type; None among them is left out."""
+    for other in others:
+        if other is not None and numpy_type(other) != numpy_type(first):
+            raise RuntimeError(says.format(*(dtypes.of_array(numpy_type(x)).tensor_name for x in (first, other))))
+
+
+def numpy_type(x):
+    """The NumPy type of the elements of an array or tensor."""
+    return x._array.dtype if isinstance(x, Tensor) else x.dtype
