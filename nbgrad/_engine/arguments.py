@@ -13,7 +13,7 @@ from .plan import TENSOR_KINDS
 from .tensor import Tensor
 
 # Arguments by their names, where no default tells what they are.
-WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "start", "length", "k", "n", "chunks", "num_classes"))
+WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "length", "k", "n", "chunks", "num_classes"))
 NUMBER = frozenset(("alpha", "value", "threshold"))
 NO_NUMBER = (type(None), str, list, tuple, dtypes.dtype)
 

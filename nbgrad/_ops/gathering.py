@@ -10,9 +10,9 @@ from .._engine import dtypes
 from .._engine.batched import ARRAYS, BatchedArray, batched_like, outside, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import LINEAR, composite, primitive
-from .._engine.tensor import Tensor, wrap
+from .._engine.tensor import Tensor, check_dim, dim_of, wrap
 from .conversion import _nothing, checked_number
-from .shape import broadcast_shape, dims_of
+from .shape import broadcast_shape
 
 
 def add_rows(n, index, rows):
@@ -54,7 +54,7 @@ def _checked_places(name, shape, dim, index):
     ndim = max(len(shape), 1)
     if max(index.ndim, 1) != ndim:
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} tensor")
-    d = dims_of(dim, len(shape))[0]
+    d = dim_of(dim, len(shape))
     shape = shape or (1,)
     index = index.reshape(index.shape or (1,))
     if index.size:
@@ -100,7 +100,7 @@ def gather(self, dim, index, *, sparse_grad=False):
     """Take `self[index[i, j], j]` (for `dim=0`) at every place (i, j) of `index`, and so for other dimensions; the result has its shape."""
     _check_index("gather", index)
     if index.size == 0:
-        dims_of(dim, self.ndim)
+        check_dim(dim, self.ndim)
         return np.zeros(index.shape, self.dtype)
     return _one(batched_like(self, index))[_positions("gather", self.shape, dim, index)].reshape(index.shape)
 
@@ -200,7 +200,7 @@ def scatter_add(self, dim, index, src):
     """Copy a tensor with `self[index[i, j], j] += src[i, j]` (for `dim=0`) at every place of `index`."""
     _check_index("scatter_add", index)
     _check_source("scatter_add", self, index, src)
-    dims_of(dim, self.ndim)
+    check_dim(dim, self.ndim)
     return _added_along(self.copy(), dim, index, src)
 
 
@@ -215,7 +215,7 @@ def _vector(name, self, dim, index):
         raise IndexError(f"{name}(): Index is supposed to be a vector{'' if name == 'index_select' else f', but got dim: {index.ndim}'}")
     if index.dtype.name not in ("int64", "int32"):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
-    (d,) = dims_of(dim, self.ndim)
+    d = dim_of(dim, self.ndim)
     n = self.shape[d] if self.ndim else 1
     if outside(index, 0 if name in ("index_select", "index_add") else -n, n):
         raise IndexError("index out of range in self" if name in ("index_select", "index_add") else
@@ -339,7 +339,7 @@ def take_along_dim(self, indices, dim=None):
                            f"dimensions for input, and {indices._array.ndim} dimensions for indices")  # fmt: skip
     if indices._array.dtype.name not in ("int64", "int32"):
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Int or Long but got {indices.dtype.tensor_name}")
-    (d,) = dims_of(dim, self._array.ndim)
+    d = dim_of(dim, self._array.ndim)
     ours, theirs = list(self._array.shape), list(indices._array.shape)
     if not ours:
         return gather.function(self, d, indices)

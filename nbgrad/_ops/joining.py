@@ -7,8 +7,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.batched import ARRAYS, contiguous, zeros_for
 from .._engine.op import LINEAR, composite, primitive
-from .._engine.tensor import Tensor
-from .shape import dims_of
+from .._engine.tensor import Tensor, check_dim, dim_of
 
 
 def common_type(arrays):
@@ -78,10 +77,10 @@ def cat(tensors, dim=0):
     kind = common_type(tensors)
     full = [(i, t) for i, t in enumerate(tensors) if not _legacy_empty(t)]
     if not full:
-        dims_of(dim, 1)
+        check_dim(dim, 1)
         return np.zeros(0, kind)
     first = full[0][1]
-    (d,) = dims_of(dim, first.ndim)
+    d = dim_of(dim, first.ndim)
     for i, t in full:
         if t.ndim != first.ndim:
             raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}")
@@ -134,7 +133,7 @@ def stack(tensors, dim=0):
     for i, t in enumerate(tensors):
         if t.shape != shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}")
-    (d,) = dims_of(dim, len(shape) + 1)
+    d = dim_of(dim, len(shape) + 1)
     lead = (slice(None),) * d + (None,)
     return contiguous(np.concatenate([t[lead] for t in tensors], axis=d, dtype=common_type(tensors), casting="unsafe"))
 

@@ -7,7 +7,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.batched import contiguous
 from .._engine.op import LINEAR, MULTILINEAR, composite, primitive, python_operator
-from .._engine.tensor import Tensor, wrap
+from .._engine.tensor import Tensor, dim_of, wrap
 from .._engine.writing import writes_out
 from .shape import _unsafe_view, broadcast_shape, t, transpose, unsqueeze
 
@@ -467,9 +467,8 @@ def linalg_cross(self, other, *, dim=-1):
     """Compute the cross product of 3-vectors along a dimension."""
     if self.ndim != other.ndim:
         raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions. got {self.ndim} and {other.ndim}")
-    from .shape import dims_of
 
-    (d,) = dims_of(dim, self.ndim)
+    d = dim_of(dim, self.ndim)
     if self.shape[d] != 3 or other.shape[d] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[d]} and {other.shape[d]}")
     a, b = np.moveaxis(self, d, 0), np.moveaxis(other, d, 0)

@@ -181,7 +181,7 @@ def _check_divisor(self, other):
 
 @primitive(
     vjp={"self": no_derivative("floor_divide"), "other": no_derivative("floor_divide")}, promote="same", in_place=True, node="NotImplemented",
-    operators=("__floordiv__", "__rfloordiv__"), tensors=(),
+    operators=("__floordiv__", "__rfloordiv__"), tensors=(), kinds="fiub",
 )  # fmt: skip
 def floor_divide(self, other):
     """Divide `self` by `other` and round down, elementwise."""
@@ -194,7 +194,7 @@ def floor_divide(self, other):
     promote="same", in_place=True, operators=("__mod__", "__rmod__"), tensors=(),
     node=lambda self, other: (
         "RemainderBackward0" if not isinstance(other, Tensor) else "RemainderBackward1" if isinstance(self, Tensor) else "NotImplemented"
-    ), jvp=ELEMENTWISE,
+    ), jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def remainder(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `other`."""
@@ -213,7 +213,7 @@ def _floored(self, other):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, self, other: -grad * trunc(self / other)}, promote="same", in_place=True,
-    node=lambda self, other: "FmodBackward1" if isinstance(other, Tensor) else "FmodBackward0", jvp=ELEMENTWISE,
+    node=lambda self, other: "FmodBackward1" if isinstance(other, Tensor) else "FmodBackward0", jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def fmod(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `self`."""
@@ -326,18 +326,16 @@ def positive(self):
     in_place=True,
     aliases=("absolute",),
     ufunc=np.abs,
-    analytic=False,
+    analytic=False, kinds="fiuc",
 )
 def abs(self):
     """Give the absolute value of each element. The gradient at 0 is 0."""
     return np.abs(self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="fiub")
 def sign(self):
     """Give -1, 0 or 1 by the sign of each element."""
-    if self.dtype.kind == "c":
-        raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers; use torch.sgn")
     return (
         self.copy()
         if self.dtype.kind == "b"
@@ -366,19 +364,19 @@ def sgn(self):
     return np.sign(self) if self.dtype.kind == "c" else sign.kernel(self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="fiu")
 def floor(self):
     """Round each element down."""
     return _rounded(np.floor, self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="fiu")
 def ceil(self):
     """Round each element up."""
     return _rounded(np.ceil, self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("fix",), jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("fix",), jvp=ELEMENTWISE, kinds="fiu")
 def trunc(self):
     """Round each element towards zero."""
     return _rounded(np.trunc, self)
@@ -386,7 +384,7 @@ def trunc(self):
 
 @primitive(
     vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("special.round",),
-    node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE,
+    node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE, kinds="fiu",
 )  # fmt: skip
 def round(self, *, decimals=0):
     """Round each element to `decimals` places, halves to even."""
@@ -399,12 +397,10 @@ def round(self, *, decimals=0):
 
 
 def _rounded(function, self):
-    if self.dtype.kind == "b":
-        raise RuntimeError(f"\"{function.__name__}\" not implemented for 'Bool'")
     return self.copy() if self.dtype.kind in "iu" else function(self)
 
 
-@primitive(vjp={"self": lambda grad: grad}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: grad}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="f")
 def frac(self):
     """Give the part of each element behind the point, with its sign."""
     return self - np.trunc(self)

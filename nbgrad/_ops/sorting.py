@@ -10,10 +10,9 @@ from .._engine.dtypes import of_array
 from .._engine.observe import tell_read
 from .._engine import errors
 from .._engine.op import composite, plain, primitive
-from .._engine.tensor import Tensor, check_dim, wrap
+from .._engine.tensor import Tensor, check_dim, dim_of, wrap
 from .._engine.writing import writes_out
 from .gathering import _gather_backward
-from .shape import dims_of
 from .ties import SHORT, largest_first, order_of_kth, sorted_order, with_ties
 
 
@@ -26,7 +25,7 @@ def _order(self, dim, descending):
 
 
 def _sorted(self, dim, descending, stable):
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     if self.dtype.kind == "c":
         raise RuntimeError("Sort currently does not support complex dtypes on CPU")
     if self.ndim == 0:
@@ -63,11 +62,11 @@ def msort(self):
 @primitive(vjp={"self": _chosen}, outputs=("values", "indices"))
 def topk(self, k, dim=-1, largest=True, sorted=True):
     """Take the `k` largest (or smallest) elements along a dimension, in order unless `sorted` is False; gives the values and where they were."""
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     if not 0 <= k <= (self.shape[dim] if self.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if self.dtype.kind in "bc":
-        raise NotImplementedError(f"\"topk_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
+        raise RuntimeError(f"topk does not support {'bool' if self.dtype.kind == 'b' else 'complex'} dtypes on CPU")
     if self.ndim == 0:
         return (self.copy(), np.zeros((), np.int64)) if k else (np.zeros(0, self.dtype), np.zeros(0, np.int64))
     order = _few_of_many(self, k, dim, largest) if sorted else None
@@ -101,7 +100,7 @@ def _few_of_many(self, k, dim, largest):
 )  # fmt: skip
 def kthvalue(self, k, dim=-1, keepdim=False):
     """Take the `k`-th smallest element along a dimension, counted from 1; gives the values and where they were."""
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     n = self.shape[dim] if self.ndim else 1
     if self.size == 0 and n == 0:
         raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
