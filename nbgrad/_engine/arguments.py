@@ -42,6 +42,13 @@ def check(op, args, kinds):
                 raise must_be(op.name, name, index, wanted, args[index])
 
 
+def check_given(op, arrays):
+    """Check the types of elements before they are brought to one type, for an operator whose arguments must have one already."""
+    if op.kinds is not None:
+        check_kinds(op.name, arrays[0], op.kinds)
+    check_alike(*(arrays[i] for i in op.alike))
+
+
 def must_be(function, param, index, wanted, value) -> TypeError:
     """The error of an argument of another type."""
     param = "input" if param == "self" else param
@@ -77,9 +84,9 @@ def check_kinds(function, array, kinds):
 
 
 def check_alike(first, *others, says="expected scalar type {} but found {}"):
-    """Raise `RuntimeError` where arrays or tensors are not of one type; None among them is left out."""
+    """Raise `RuntimeError` where arrays or tensors are not of one type; what is neither is left out."""
     for other in others:
-        if other is not None and numpy_type(other) != numpy_type(first):
+        if hasattr(other, "dtype") and numpy_type(other) != numpy_type(first):
             raise RuntimeError(says.format(*(dtypes.of_array(numpy_type(x)).tensor_name for x in (first, other))))
 
 

@@ -39,7 +39,7 @@ def make_binary(op):
     differentiable = bool(op.vjp)
     direct = "f" if op.promote == "float" else op.kinds  # the kinds of elements that need no promotion and no refusal
     limited = direct is not None
-    real = frozenset() if 1 in op.tensor_only else _REAL
+    real = frozenset() if 1 in op.tensor_only or limited and "f" not in direct else _REAL
     records = [None] * 12  # by which of the two need gradients (1, 2), whether `other` is a number (4), and whether both are complex (8)
     tail = tuple(op.defaults[2:])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import errors
-from .arguments import check_kinds
+from .arguments import check_given, check_kinds
 from .batched import NotBatchable, Refused
 from .batching import INPLACE
 from .modes import place_of_caller, state
@@ -53,6 +53,8 @@ def run_in_place(op, args, place):
     before = _before(self, recorded, keep_elements=recorded and op.params[0] in plan.saved_names)
     token = quiet_numpy()
     try:
+        if op.alike:
+            check_given(op, arrays)
         if op.mutates:
             op.flat_kernel(*arrays)
         else:

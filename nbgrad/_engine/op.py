@@ -15,7 +15,7 @@ import sys
 import numpy as np
 
 from . import dtypes, errors
-from .arguments import blamed, check, check_kinds, must_be
+from .arguments import blamed, check, check_given, check_kinds, must_be
 from .batched import BatchedArray, NotBatchable, Refused, looped, top_level
 from .batching import looped_on_tensors, run_by_example
 from .modes import place_of_caller, state
@@ -43,7 +43,7 @@ class Op:
 
     def __init__(
         self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded,
-        analytic, jvp, kinds,
+        analytic, jvp, kinds, alike,
     ):  # fmt: skip
         self.kernel = kernel
         self.ufunc = ufunc
@@ -73,6 +73,7 @@ class Op:
         self.analytic = analytic
         self.jvp = jvp
         self.kinds = kinds
+        self.alike = tuple(map(self.params.index, alike))
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -310,6 +311,8 @@ def run(op, args, place):
     """Carry out one call in general: `args` in the order of the parameters."""
     mode = state.mode
     arrays, kinds = unwrap(op, args)
+    if op.alike:
+        check_given(op, arrays)
     if op.promote:
         promote(op, arrays, kinds)
     if mode.observer is not None:
@@ -482,7 +485,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
-    wraps=True, bools=True, frees=(), expanded=False, analytic=True, jvp=None, kinds=None,
+    wraps=True, bools=True, frees=(), expanded=False, analytic=True, jvp=None, kinds=None, alike=(),
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -505,7 +508,7 @@ def primitive(
     tangents by `<argument>_t` (zeros where there is none), and results. Without it, views are LINEAR, those with a `ufunc` ELEMENTWISE, and for
     all others the rule is derived from `vjp`.
     `tensors`: the arguments that must be tensors, if not the first alone. `kinds`: the kinds of elements it computes with, after promotion, by NumPy's
-    letters ("f" real, "c" complex, "iu" whole, "b" bool), if not all.
+    letters ("f" real, "c" complex, "iu" whole, "b" bool), if not all. `alike`: the arguments that must be of one type.
     """
 
     def declare(kernel):
@@ -514,7 +517,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic, jvp=jvp, kinds=kinds,
+            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic, jvp=jvp, kinds=kinds, alike=alike,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

@@ -180,7 +180,7 @@ def fmin(self, other):
         "end": lambda grad, weight: grad * weight,
         "weight": lambda grad, self, end: grad * (end - self),
     },
-    promote="same", in_place=True, node=lambda self, end, weight: "LerpBackward1" if isinstance(weight, Tensor) else "LerpBackward0", jvp=ELEMENTWISE, tensors=("self", "end"),
+    promote="same", in_place=True, node=lambda self, end, weight: "LerpBackward1" if isinstance(weight, Tensor) else "LerpBackward0", jvp=ELEMENTWISE, tensors=("self", "end"), alike=("self", "end", "weight"),
 )  # fmt: skip
 def lerp(self, end, weight):
     """Go from `self` towards `end` by the part `weight`: `self + weight * (end - self)`."""

@@ -331,10 +331,8 @@ def rad2deg(self):
 
 
 @primitive(
-    vjp={"self": no_derivative("heaviside"), "values": no_derivative("heaviside")}, promote="same", in_place=True, node="NotImplemented", tensors=("self", "values"), kinds="f",
+    vjp={"self": no_derivative("heaviside"), "values": no_derivative("heaviside")}, promote="same", in_place=True, node="NotImplemented", tensors=("self", "values"), kinds="fiub", alike=("self", "values"),
 )  # fmt: skip
 def heaviside(self, values):
     """Give 0 for negative elements, 1 for positive ones and `values` at 0."""
-    if self.dtype != values.dtype:
-        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     return np.where(self == 0, values, self > 0).astype(self.dtype)

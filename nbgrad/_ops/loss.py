@@ -90,7 +90,7 @@ def _distance(name, node, value, slope):
 
     @primitive(
         name=name, overload="pair", node=node, promote="same",
-        vjp={
+        kinds="fiub", vjp={
             "self": lambda grad, self, target, beta, reduction: share(grad, self, target, beta, reduction),
             "target": lambda grad, self, target, beta, reduction: -share(grad, self, target, beta, reduction),
         },
@@ -299,7 +299,7 @@ def _class_weights_at(places, ignored, weight, numpy_dtype):
 
 
 @primitive(
-    name="nll_loss", overload="all", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim < 3 else "NllLoss2DBackward0",
+    name="nll_loss", overload="all", kinds="f", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim < 3 else "NllLoss2DBackward0",
     vjp={
         "self": lambda grad_output, target, weight, total_weight, reduction, ignore_index, self_shape: _nll_backward(
             grad_output, target, weight, total_weight, reduction, ignore_index, self_shape

@@ -461,13 +461,12 @@ def _cross_dim(shape):
 
 @primitive(
     "linalg.cross", vjp={"self": lambda grad, other, dim: linalg_cross(other, grad, dim=dim), "other": lambda grad, self, dim: linalg_cross(grad, self, dim=dim)},
-    promote="same", method=False, namespace=("linalg",), node="LinalgCrossBackward0", jvp=MULTILINEAR,
+    promote="same", method=False, namespace=("linalg",), node="LinalgCrossBackward0", jvp=MULTILINEAR, kinds="fiuc", alike=("self", "other"), tensors=("self", "other"),
 )  # fmt: skip
 def linalg_cross(self, other, *, dim=-1):
     """Compute the cross product of 3-vectors along a dimension."""
     if self.ndim != other.ndim:
         raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions. got {self.ndim} and {other.ndim}")
-
     d = dim_of(dim, self.ndim)
     if self.shape[d] != 3 or other.shape[d] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[d]} and {other.shape[d]}")

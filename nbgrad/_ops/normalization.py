@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .._engine.arguments import check_alike, check_kinds
 from .._engine.batched import top_level
 from .._engine.dtypes import finfo, float16, float32
 from .._engine.inplace import assign_in_place
@@ -54,6 +55,13 @@ def _affine(x, weight, bias):
 
 
 # ---- over features
+
+
+def _check_types(name, input, *others):
+    """Refuse what is no real number, and parameters of another type than the input, unless they are the more exact ones of a half."""
+    check_kinds(name, input, "f")
+    if input.dtype is not float16 or any(x is not None and x.dtype is not float32 for x in others):
+        check_alike(input, *others, says="mixed dtype (CPU): expect parameter to have scalar type of {}, not {}")
 
 
 def _last(shape, count):
@@ -103,6 +111,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
             f"Expected bias to be of same shape as normalized_shape, but got bias of shape {list(bias.shape)} and normalized_shape = "
             f"{list(normalized_shape)}"
         )
+    _check_types("LayerNormKernelImpl", input, weight, bias)
     return _layer_norm.function(input, weight, bias, dims, eps)[0]
 
 
@@ -110,7 +119,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """Divide by the root of the mean square over the last dimensions, which have the sizes `normalized_shape`; then scale by `weight`."""
     dims = _check_normalized(input, normalized_shape, weight)
-    eps = finfo(input.dtype).eps if eps is None else eps
+    check_kinds("rms_norm", input, "fc")
+    eps = finfo(input.dtype.to_real()).eps if eps is None else eps
     wide = input.to(float32) if input.dtype is float16 else input
     out = wide * rsqrt.function((wide**2).mean(dims, True) + eps)
     return (out if weight is None else out * weight).to(input.dtype)
@@ -167,6 +177,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enable
     """Standardize over groups of channels (dimension 1) and all places; then scale and shift each channel."""
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    _check_types("GroupNormKernelImpl", input, weight, bias)
     channels = input.shape[1]
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
@@ -257,6 +268,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 
 def _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps):
+    _check_types("batch_norm", input, weight, bias, running_mean, running_var)
     used = (None, None) if training else (running_mean.detach(), running_var.detach())
     out = _batch_norm.function(input, weight, bias, *used, bool(training), eps)
     if training and running_mean is not None:

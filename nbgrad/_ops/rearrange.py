@@ -178,7 +178,7 @@ def diagflat(self, offset=0):
     return self.contiguous().view((-1,)).diag(offset)
 
 
-@primitive(vjp={"self": lambda grad, self_shape: _diagonal_backward(grad.reshape(grad.shape + (1,)), self_shape, 0, 0, 1)}, jvp=LINEAR)
+@primitive(vjp={"self": lambda grad, self_shape: _diagonal_backward(grad.reshape(grad.shape + (1,)), self_shape, 0, 0, 1)}, jvp=LINEAR, kinds="fiuc")
 def trace(self):
     """Add up the diagonal of a matrix."""
     if self.ndim != 2:

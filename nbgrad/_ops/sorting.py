@@ -96,7 +96,7 @@ def _few_of_many(self, k, dim, largest):
 
 @primitive(
     vjp={"self": lambda grad_values, self_shape, dim, keepdim, indices: _of_kth(grad_values, self_shape, dim, keepdim, indices)},
-    outputs=("values", "indices"),
+    outputs=("values", "indices"), kinds="fiu",
 )  # fmt: skip
 def kthvalue(self, k, dim=-1, keepdim=False):
     """Take the `k`-th smallest element along a dimension, counted from 1; gives the values and where they were."""

@@ -301,13 +301,13 @@ def _median_along(self, name, ignore_nan, dim, keepdim):
     return picked(self, _middle(self, ignore_nan, dim), dim, keepdim)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION, kinds="fiu")
 def median(self):
     """Give the lower median."""
     return _median_of_all(self, False)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION, kinds="fiu")
 def nanmedian(self):
     """Give the lower median of what is not nan."""
     return _median_of_all(self, True)
