@@ -241,6 +241,8 @@ def logdet(self):
 @composite("linalg.vander", method=False, namespace=LINALG)
 def vander(x, *, N=None):
     """Make a row of powers 0 to N - 1 of each element: (…, n) gives (…, n, N)."""
+    if x._array.dtype.kind == "b":
+        raise RuntimeError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
     count = x._array.shape[-1] if N is None else N
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")
@@ -254,12 +256,16 @@ def vander(x, *, N=None):
     "triangular_solve",
     vjp={("b", "A"): lambda grad_solution, grad_cloned_coefficient, A, upper, transpose, unitriangular, solution:
          _of_transposed(grad_solution, grad_cloned_coefficient, A, upper, transpose, unitriangular, solution)},
-    outputs=("solution", "cloned_coefficient"), tensors=("b", "A"), node="TriangularSolveBackward0",
+    outputs=("solution", "cloned_coefficient"), tensors=("b", "A"), alike=("b", "A"), node="TriangularSolveBackward0",
 )  # fmt: skip
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     """Solve A X = b, or A' X = b with `transpose`, for triangular matrices A; gives X and a copy of A."""
+    if b.ndim < 2 or A.ndim < 2:
+        name, x = ("b", b) if b.ndim < 2 else ("A", A)
+        raise RuntimeError(f"torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {x.ndim} dimensions instead")
     a, up = (A.swapaxes(-1, -2), not upper) if transpose else (A, upper)
-    return solve_triangular.kernel(a, b, upper=up, unitriangular=unitriangular), A.copy()
+    solution = solve_triangular.kernel(a, b, upper=up, unitriangular=unitriangular)
+    return solution, np.broadcast_to(A, (*solution.shape[:-2], *A.shape[-2:])).copy()
 
 
 def _of_transposed(grad, grad_copy, A, upper, transpose, unitriangular, solution):
@@ -415,8 +421,10 @@ def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
 )  # fmt: skip
 def _lstsq(self, b, rcond, with_residuals):
     """The solution of a linear least squares problem, and the sums of squares that are left over."""
-    vector = b.ndim == self.ndim - 1
+    vector = b.shape == self.shape[:-1]
     right = b[..., None] if vector else b
+    if right.ndim < 2:
+        raise RuntimeError("torch.linalg.lstsq: other must have at least 2 dimensions, or be a vector for each matrix of input")
     if right.shape[-2] != self.shape[-2]:
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
     solution = pinv.kernel(self, rcond) @ right

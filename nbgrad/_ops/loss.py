@@ -7,10 +7,12 @@ import warnings
 
 import numpy as np
 
+from .._engine.arguments import check_kinds, require_tensor
 from .._engine.batched import anywhere, as_array, batched_like, everywhere, outside, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import composite, facade, primitive
 from .._engine.tensor import Tensor
+from .._engine.writing import check_castable
 from .activation import log_softmax
 from .choice import clamp_min, where
 from .elementary import log, sigmoid
@@ -89,8 +91,8 @@ def _distance(name, node, value, slope):
         return _share(grad, _broadcast_shape(self.shape, target.shape), reduction) * slope(_as_numbers(self, target) - _as_numbers(target, self), beta)
 
     @primitive(
-        name=name, overload="pair", node=node, promote="same",
-        kinds="fiub", vjp={
+        name=name, overload="pair", node=node, promote="same", kinds="f",
+        vjp={
             "self": lambda grad, self, target, beta, reduction: share(grad, self, target, beta, reduction),
             "target": lambda grad, self, target, beta, reduction: -share(grad, self, target, beta, reduction),
         },
@@ -114,9 +116,17 @@ _huber = _distance(
 )  # fmt: skip
 
 
+def _in_type_of(wanted, other, loss):
+    """The loss in the type of one of the two that it was computed from: PyTorch writes it into memory of that type."""
+    if wanted._array.dtype == other._array.dtype:
+        return loss
+    check_castable(loss._array.dtype, wanted._array.dtype)
+    return loss.to(wanted.dtype)
+
+
 def _check_target(input, target):
-    if not isinstance(target, Tensor):
-        raise TypeError(f"argument 'target' (position 2) must be Tensor, not {type(target).__name__}")
+    require_tensor("loss", "input", 0, input)
+    require_tensor("loss", "target", 1, target)
 
 
 def _weighted(losses, weight, reduction):
@@ -168,7 +178,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
         return _weighted(_huber.function(input, target, delta, "none"), weight, reduction)
-    return _huber.function(input, target, delta, reduction)
+    return _in_type_of(input, target, _huber.function(input, target, delta, reduction))
 
 
 # ---- classification by probabilities
@@ -266,7 +276,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
     _check_target(input, target)
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-    return _bce_with_logits.function(input, target, weight, pos_weight, reduction)
+    check_kinds("log_sigmoid_cpu", input, "f")
+    return _in_type_of(target, input, _bce_with_logits.function(input, target, weight, pos_weight, reduction))
 
 
 # ---- classification by class indices

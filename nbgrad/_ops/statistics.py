@@ -16,8 +16,9 @@ from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
 from .choice import where
 from .pointwise import _zeros, abs, sgn, widened
-from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
+from .reduction import _even, by_index, count_of, dims_of, evenly, kept, kept_shape, mean, picked
 from .ties import SHORT, sorted_order, with_ties
+
 
 # ---- variance and standard deviation
 
@@ -35,7 +36,7 @@ def _variance(self, name, dim, correction, keepdim):
             stacklevel=2,
         )
     wide = self.astype(np.float64) if self.dtype == np.float32 and self.size <= 4096 else widened(self)
-    centre = mean.kernel(wide, dims or None, True) if self.size else np.zeros((1,) * self.ndim)
+    centre = mean.kernel(wide, dims or None, True) if self.size else np.full(kept_shape(self.shape, dims or None, True), np.nan)
     deviation = wide - centre
     squares = (deviation * deviation.conj()).real if self.dtype.kind == "c" else deviation * deviation
     total = np.add.reduce(squares, axis=dims, keepdims=keepdim) if self.ndim else squares
@@ -319,13 +320,13 @@ _ALONG = {
 }  # fmt: skip
 
 
-@primitive(name="median", node="MedianBackward1", **_ALONG)
+@primitive(name="median", node="MedianBackward1", kinds="fiu", **_ALONG)
 def _median_dim(self, dim, keepdim=False):
     """Give lower medians along a dimension, and their indices."""
     return _median_along(self, "median", False, dim, keepdim)
 
 
-@primitive(name="nanmedian", node="NanmedianBackward1", **_ALONG)
+@primitive(name="nanmedian", node="NanmedianBackward1", kinds="fiu", **_ALONG)
 def _nanmedian_dim(self, dim, keepdim=False):
     """Give lower medians along a dimension of what is not nan, and their indices."""
     return _median_along(self, "nanmedian", True, dim, keepdim)
@@ -343,7 +344,7 @@ def nanmedian_or_along(self, dim=None, keepdim=False):
     return nanmedian.function(self) if dim is None else _nanmedian_dim.function(self, dim, keepdim)
 
 
-@primitive(**(_ALONG | {"overload": None}))
+@primitive(**(_ALONG | {"overload": None}), kinds="fiub")
 def mode(self, dim=-1, keepdim=False):
     """Give the most frequent elements along a dimension (the smallest of equally frequent ones), and an index of each."""
     check_dim(dim, self.ndim)
