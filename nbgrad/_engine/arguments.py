@@ -6,6 +6,8 @@ argument: a call that goes well pays nothing. Kernels and composites ask the res
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
 from . import dtypes
@@ -14,6 +16,7 @@ from .tensor import Tensor
 
 # Arguments by their names, where no default tells what they are.
 WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "length", "k", "n", "chunks", "num_classes"))
+SEVERAL = frozenset(("size", "dims", "shifts", "repeats", "stride", "sizes", "normalized_shape", "source", "destination"))  # integers, in a list or tuple, of some operators one alone
 NUMBER = frozenset(("alpha", "value", "threshold"))
 NO_NUMBER = (type(None), str, list, tuple, dtypes.dtype)
 
@@ -23,7 +26,9 @@ def refused(name, default):
     if type(default) is bool:
         return "bool", (int, float, complex, *NO_NUMBER)
     if name in WHOLE:
-        return "int", (bool, float, complex, str, dtypes.dtype, *((type(None),) if default is not None else ()))
+        return "int", (bool, float, complex, str, dtypes.dtype, *((type(None),) if default is not None and type(default) is not tuple else ()))
+    if name in SEVERAL:
+        return "tuple of ints", (bool, float, complex, str, dtypes.dtype, *((type(None),) if default is not None else ()))
     if type(default) is float or name in NUMBER and default is not None:
         return "Number", NO_NUMBER
     return "", ()
@@ -55,19 +60,55 @@ def must_be(function, param, index, wanted, value) -> TypeError:
     return TypeError(f"{function}(): argument '{param}' (position {index + 1}) must be {wanted}, not {type(value).__name__}")
 
 
-def blamed(function, params, args, kwargs, error):
-    """PyTorch's `TypeError` where an argument that is no tensor was taken for one; the error itself where that was not the reason."""
-    if type(error) is not AttributeError or isinstance(error.obj, (Tensor, np.ndarray)):
-        return error
-    given = [*zip(params, args), *((n, v) for n, v in kwargs.items()), *((params[-1] if params else "tensors", a) for a in args[len(params) :])]
+def blamed(function, code, args, kwargs, error):
+    """PyTorch's `TypeError` where a call has failed and an argument is of a type that no such call takes; else the error itself.
+
+    `code` is that of the Python function that was called, or of the kernel.
+    """
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if code.co_flags & inspect.CO_VARARGS:
+        rest = code.co_varnames[len(names)]
+        count = code.co_argcount
+        given = [*zip(names[:count], args), (rest, tuple(args[count:])), *kwargs.items()]
+    else:
+        given = [*zip(names, args), *kwargs.items()]
+    return _no_tensor(function, given, error) or _no_integers(function, given) or error
+
+
+def raise_blamed(function, code, args, kwargs, error):
+    """Raise what `blamed` finds, or the error as it is, with whatever it was raised from."""
+    found = blamed(function, code, args, kwargs, error)
+    if found is error:
+        raise error
+    raise found from None
+
+
+def _no_tensor(function, given, error):
+    """The error for an argument, or an element of one, that has been taken for a tensor."""
+    if type(error) is AttributeError and not isinstance(error.obj, (Tensor, np.ndarray)):
+        for index, (name, value) in enumerate(given):
+            if value is error.obj:
+                return must_be(function, name, index, "Tensor", value)
+        for index, (_, value) in enumerate(given):
+            for place, element in enumerate(value if isinstance(value, (list, tuple)) else ()):
+                if element is error.obj or isinstance(element, (list, tuple)) and any(e is error.obj for e in element):
+                    return TypeError(f"expected Tensor as element {place} in argument {index}, but got {type(element).__name__}")
     for index, (name, value) in enumerate(given):
-        if value is error.obj:
-            return must_be(function, name, index, "Tensor", value)
-    for index, (_, value) in enumerate(given):
-        for place, element in enumerate(value if isinstance(value, (list, tuple)) else ()):
-            if element is error.obj:
-                return TypeError(f"expected Tensor as element {place} in argument {index}, but got {type(element).__name__}")
-    return error
+        if name == "tensors" and not isinstance(value, (list, tuple, Tensor)):
+            return must_be(function, name, index, "tuple of Tensors", value)
+    return None
+
+
+def _no_integers(function, given):
+    """The error for text or fractions in the place of integers."""
+    for index, (name, value) in enumerate(given):
+        if name in SEVERAL:
+            elements = value if isinstance(value, (list, tuple)) else (value,)
+            nested = len({isinstance(e, (list, tuple)) for e in elements}) > 1  # a tuple of sizes, and more behind it
+            for element in elements:
+                if isinstance(element, (str, float)) or element is None and element is not value or nested and not isinstance(element, int):
+                    return must_be(function, name, index, "tuple of ints", element)
+    return None
 
 
 def require_tensor(function, param, index, value):

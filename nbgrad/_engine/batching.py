@@ -15,7 +15,7 @@ from .batched import (
     with_level,
 )  # fmt: skip
 from . import batch_rules  # noqa: F401  (fills the tables of batched.py)
-from .arguments import blamed
+from .arguments import raise_blamed
 from .modes import state
 from .node import node_of, number_of
 from .observe import Layer, layers_of, remove_layer
@@ -207,7 +207,6 @@ def _arrays(value):
 def by_example(function):
     """Let a function of tensors that is no operator be called once per example where it cannot do with a batch, and say which argument is no tensor."""
     code = function.__code__
-    params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @functools.wraps(function)
     def run(*args, **kwargs):
@@ -215,8 +214,8 @@ def by_example(function):
             return function(*args, **kwargs)
         except NotBatchable as error:
             return looped_on_tensors(function, args, kwargs, error)
-        except AttributeError as error:
-            raise blamed(function.__name__, params, args, kwargs, error) from None
+        except Exception as error:
+            raise_blamed(function.__name__, code, args, kwargs, error)
 
     return run
 

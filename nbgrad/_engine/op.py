@@ -15,7 +15,7 @@ import sys
 import numpy as np
 
 from . import dtypes, errors
-from .arguments import blamed, check, check_given, check_kinds, must_be
+from .arguments import blamed, check, check_given, check_kinds, must_be, raise_blamed
 from .batched import BatchedArray, NotBatchable, Refused, looped, top_level
 from .batching import looped_on_tensors, run_by_example
 from .modes import place_of_caller, state
@@ -365,7 +365,7 @@ def failed(op, args, arrays, error, place):
     if isinstance(error, ValueError) and "broadcast" in str(error):
         shapes = [a.shape for i, a in enumerate(arrays) if isinstance(a, (np.ndarray, BatchedArray))]
         error = errors.broadcast(shapes) or error
-    error = blamed(op.name, op.params, args, {}, error)
+    error = blamed(op.name, op.kernel.__code__, args, {}, error)
     if observer is not None:
         observer.op_failed(op, args, error, place)
     try:
@@ -433,7 +433,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
             if observer is None:
                 try:
                     return function(*args, **kwargs)
-                except (NotBatchable, AttributeError) as error:
+                except Exception as error:
                     return rescued(args, kwargs, error)
                 finally:
                     mode.place = place
@@ -441,7 +441,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
                 observer.enter("composite", public, mode.place)
                 try:
                     return function(*args, **kwargs)
-                except (NotBatchable, AttributeError) as error:
+                except Exception as error:
                     return rescued(args, kwargs, error)
             except Exception as error:
                 observer.op_failed(public, args, error, mode.place)
@@ -452,7 +452,7 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
 
         def rescued(args, kwargs, error):
             if not isinstance(error, NotBatchable):
-                raise blamed(public, params, args, kwargs, error) from None
+                raise_blamed(public, code, args, kwargs, error)
             if public.endswith("_") and public != "__getitem__" or kwargs.get("inplace"):  # what it had changed already would be changed again
                 raise error
             return looped_on_tensors(function, args, kwargs, error)

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from .arguments import blamed
+from .arguments import raise_blamed
 from .modes import state
 from .tensor import Tensor
 
@@ -80,8 +80,8 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
                 mode.place = (frame.f_code, frame.f_lasti)
             try:
                 return function(*args, **kwargs)
-            except AttributeError as error:
-                raise blamed(public, params, args, kwargs, error) from None
+            except Exception as error:
+                raise_blamed(public, code, args, kwargs, error)
             finally:
                 mode.place = before
 

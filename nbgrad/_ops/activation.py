@@ -68,6 +68,8 @@ def hardtanh(self, min_val=-1.0, max_val=1.0):
         raise ValueError("min_val cannot be greater than max_val")
     if self.dtype.kind == "b":
         raise RuntimeError("Bool inputs not supported for hardtanh")
+    if self.dtype.kind == "u" and (min_val < 0 or max_val < 0):
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return np.clip(self, self.dtype.type(min_val), self.dtype.type(max_val))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.batched import contiguous
 from .._engine.op import primitive
 from .decomposition import LINALG, LinAlgError, adjoint_of, check_floating, check_square, solve_triangular
@@ -61,7 +62,8 @@ def cholesky_ex(self, *, upper=False, check_errors=False):
     """Factor as `cholesky` does, without raising: `info` is the order of the first leading minor that is not positive, 0 if there is none."""
     check_square("linalg.cholesky", self)
     try:
-        return linalg_cholesky.kernel(self, upper=upper), np.zeros(self.shape[:-2], np.int32)
+        check_kinds("cholesky_cpu", self, "fc")
+    return linalg_cholesky.kernel(self, upper=upper), np.zeros(self.shape[:-2], np.int32)
     except LinAlgError:
         if check_errors:
             raise _not_definite(self, "linalg.cholesky_ex") from None

@@ -90,12 +90,18 @@ def bitwise_xor(self, other):
     return np.bitwise_xor(self, other)
 
 
-@primitive(**ONE, in_place=True, operators=("__invert__",), kinds="biu")
+@primitive(**ONE, in_place=True, kinds="biu")
 def bitwise_not(self):
     """Invert the bits of integers; negate bools."""
-    if self.dtype.kind not in "biu":
-        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return np.invert(self)
+
+
+@facade(name="__invert__", namespace=())
+def invert(self):
+    """Invert the bits of integers; negate bools."""
+    if self._array.dtype.kind not in "biu":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return bitwise_not.function(self)
 
 
 @primitive(**BOTH, operators=("__lshift__", "__rlshift__"), tensors=(), kinds="iu")
@@ -187,8 +193,4 @@ def equal(input, other):
         raise TypeError("equal(): arguments must be Tensors")
     tell_read(input, other)
     a, b = input._array, other._array
-    if a.dtype != b.dtype:
-        raise RuntimeError(
-            f"Expected object of data type {input.dtype} but got data type {other.dtype} for argument #2 'other' in call to equal"
-        )
     return a.shape == b.shape and bool(np.array_equal(a, b))

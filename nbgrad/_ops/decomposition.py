@@ -10,6 +10,7 @@ import collections
 import numpy as np
 
 from .._engine import dtypes, errors
+from .._engine.arguments import check_kinds, require_tensor
 from .._engine.batched import as_array, contiguous
 from .._engine.observe import tell_read
 from .._engine.op import composite, plain, primitive
@@ -150,6 +151,7 @@ def _of_triangular(grad, A, upper, left, unitriangular, result):
 )  # fmt: skip
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """Solve A X = B, or X A = B, for triangular matrices A; the other triangle (and, if `unitriangular`, the diagonal) is not looked at."""
+    check_kinds("triangular_solve_cpu", A, "fc")
     check_square("linalg.solve_triangular", A)
     if B.ndim < 2:
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
@@ -284,7 +286,11 @@ def _of_transposed(grad, grad_copy, A, upper, transpose, unitriangular, solution
 @writes_out
 def linalg_matrix_power(A, n):
     """Multiply square matrices n times by themselves; a negative n takes their inverses."""
-    check_square("linalg.matrix_power", A._array)
+    shape = A._array.shape
+    if n not in (0, 1):
+        check_kinds("addmm_impl_cpu_", A, "fiuc")
+    if len(shape) < 2 or shape[-1] != shape[-2] or n < 0:
+        check_square("linalg.matrix_power", A._array)
     if n == 0:
         identity = np.broadcast_to(np.eye(A._array.shape[-1], dtype=A._array.dtype), A._array.shape)
         return A.clone().copy_(wrap(identity))
@@ -386,6 +392,7 @@ def pinverse(self, rcond=1e-15):
 @writes_out
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """Count the singular values of matrices above max(atol, rtol * the largest)."""
+    require_tensor("linalg_matrix_rank", "self", 0, A)
     tell_read(A)
     array = A._array
     check_floating("linalg.matrix_rank", array)
@@ -443,6 +450,8 @@ def lstsq(self, b, rcond=None, *, driver=None):
     if array.dtype != b._array.dtype:
         raise RuntimeError(f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
                            f"{self.dtype.tensor_name} and other's dtype {b.dtype.tensor_name}")  # fmt: skip
+    if not 0 <= array.ndim - b._array.ndim <= 1:
+        raise RuntimeError("torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1")
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     m, n = array.shape[-2:]

@@ -10,6 +10,7 @@ from .._engine import dtypes
 from .._engine.arguments import require_tensor
 from .._engine.batched import as_array
 from .._engine.op import REDUCTION, composite, facade, primitive
+from .._engine.tensor import check_dim
 from .._engine.writing import check_castable
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
@@ -28,6 +29,8 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     _check_target(input, target)
     if input._array.dtype.kind in "biu" or target._array.dtype.kind in "biu":
         raise RuntimeError("kl_div: Integral inputs not supported.")
+    if input.is_complex() or target.is_complex():
+        raise RuntimeError("kl_div: Complex inputs not supported.")
     losses = exp.function(target) * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
         return losses.sum() / input.shape[0] if input.ndim else losses.sum()
@@ -55,6 +58,8 @@ def _raised(x, least):
 @composite(**_HERE)
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """Average the negative log-likelihood of targets under normal distributions with mean `input` and variance `var`."""
+    if not isinstance(var, float):
+        require_tensor("gaussian_nll_loss", "var", 2, var)
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -70,6 +75,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
+    check_castable(np.dtype(np.float32), var._array.dtype)
     var = _raised(var, eps)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)
     if full:
@@ -85,6 +91,7 @@ def _broadcasts(input, var):
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """Average distances for targets 1, and what they lack of `margin` for targets -1."""
     reduction = choose_reduction(size_average, reduce, reduction)
+    _check_target(input, target)
     if not input.dtype.is_floating_point:
         margin = int(margin)  # the difference is of the type of the input
     lacking = clamp_min.function(margin - input, 0)
@@ -127,6 +134,9 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
             "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. This input cannot have requires_grad True."
         )
     check_castable(target._array.dtype, input._array.dtype)
+    shape = broadcast_shape((input._array.shape, target._array.shape))
+    if shape != input._array.shape:
+        raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
     return _soft_margin.function(input, target.to(input.dtype), reduction)
 
 
@@ -136,6 +146,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
 @composite(namespace=("", "nn.functional"), method=False)
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """Give the cosine of the angle between vectors along a dimension. Lengths below `eps` count as `eps`."""
+    check_dim(dim, max(x1.ndim, x2.ndim))
     kind = dtypes.promote_types(x1.dtype, x2.dtype)
     if not kind.is_floating_point:
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {kind.tensor_name}")
@@ -153,6 +164,7 @@ def _same_size(x1, x2):
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """Average `1 - cos` of pairs with target 1, and what the cosine exceeds `margin` by of those with target -1."""
     reduction = choose_reduction(size_average, reduce, reduction)
+    require_tensor("cosine_embedding_loss", "target", 2, target)
     if target.ndim not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if target.ndim == 1 and (input1.ndim != 2 or input2.ndim != 2):

@@ -170,6 +170,9 @@ _stacked("column_stack", "Join tensors along the second dimension, vectors as co
 @primitive(vjp={"tensors": lambda grad, tensors_shape: _of_block_diag(grad, tensors_shape)}, tensors=(), method=False, namespace=(), jvp=LINEAR)
 def _block_diag(tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
+    for i, t in enumerate(tensors):
+        if t.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions")
     out = zeros_for((sum(t.shape[0] for t in tensors), sum(t.shape[1] for t in tensors)), common_type(tensors), *tensors)
     row = column = 0
     for t in tensors:
@@ -189,4 +192,7 @@ def _of_block_diag(grad, shapes):
 @composite(method=False)
 def block_diag(*tensors):
     """Make a matrix with the given matrices along its diagonal and zeros elsewhere; vectors count as rows."""
-    return _block_diag([_at_least(2)(t) if isinstance(t, Tensor) else t for t in tensors])
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return _block_diag([_at_least(2)(t) for t in tensors])

@@ -141,7 +141,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     input, target = _of_one_size(input, target)
     reduction = choose_reduction(size_average, reduce, reduction)
     if weight is not None:
-        return _weighted(_mse.function(input, target, None, "none"), weight, reduction)
+        return _weighted((input - target) ** 2, weight, reduction)
     return _mse.function(input, target, None, reduction)
 
 
@@ -389,6 +389,8 @@ def _nll_of(input, target, weight, reduction, ignore_index):
             f"tensor of shape: {list(weight.shape)}"
         )
     if input.ndim == 1:
+        if target.ndim == 1 and target.numel() != 1:
+            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.numel()}")
         if target.ndim > 1 or target.numel() != 1:
             raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)})")
     elif tuple(input.shape[2:]) != tuple(target.shape[1:]):
@@ -401,6 +403,7 @@ def _nll_of(input, target, weight, reduction, ignore_index):
 @facade(**_HERE)
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """Average the negative log-likelihood of the target classes. `input`: log-probabilities (n, classes, ...); `target`: (n, ...)."""
+    _check_target(input, target)
     return _nll_of(input, target, weight, choose_reduction(size_average, reduce, reduction), ignore_index)
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .._engine.arguments import check_alike, check_kinds
+from .._engine.arguments import check_alike, check_kinds, must_be, require_tensor
 from .._engine.batched import top_level
 from .._engine.dtypes import finfo, float16, float32
 from .._engine.inplace import assign_in_place
@@ -178,6 +178,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enable
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     _check_types("GroupNormKernelImpl", input, weight, bias)
+    if type(num_groups) is not int:
+        raise must_be("group_norm", "num_groups", 1, "int", num_groups)
     channels = input.shape[1]
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
@@ -295,6 +297,13 @@ def _move(input, running_mean, running_var, centre, momentum):
 @composite(method=False, namespace=_F)
 def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
     """Standardize each channel of each sample by itself, then scale and shift the channel."""
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
+    for index, x in enumerate((running_mean, running_var, weight, bias)):
+        if x is not None:
+            require_tensor("instance_norm", ("running_mean", "running_var", "weight", "bias")[index], index + 1, x)
+    if any(x is not None and x.ndim > 1 for x in (running_mean, running_var, weight, bias)):
+        raise RuntimeError("instance_norm: running statistics, weight and bias are vectors, one element for each channel")
     if use_input_stats and math.prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if not use_input_stats and (running_mean is None or running_var is None):

@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from .._engine.arguments import must_be
 from .._engine.batched import anywhere, everywhere
 from .._engine.op import ELEMENTWISE, facade, primitive
 from .._engine.tensor import Tensor
@@ -71,7 +72,7 @@ def add(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, alpha: -grad if alpha == 1 else grad * -alpha},
-    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False, jvp=ELEMENTWISE,
+    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False, tensors=(), jvp=ELEMENTWISE,
 )  # fmt: skip
 def sub(self, other, *, alpha=1):
     """Subtract `other`, times `alpha`, from `self`, elementwise."""
@@ -294,6 +295,9 @@ def float_power(self, exponent):
     """Raise `self` to the power `exponent`, elementwise, in float64."""
     from .._engine.dtypes import complex128, float64
 
+    for index, x in enumerate((self, exponent)):
+        if not isinstance(x, (Tensor, int, float, complex, np.number)):
+            raise must_be("float_power", ("self", "exponent")[index], index, "Tensor", x)
     whole = any(x.is_complex() if isinstance(x, Tensor) else isinstance(x, complex) for x in (self, exponent))
     kind, number = (complex128, complex) if whole else (float64, float)
     self, exponent = (x.to(kind) if isinstance(x, Tensor) else number(x) for x in (self, exponent))

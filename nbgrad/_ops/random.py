@@ -68,6 +68,7 @@ def _random_node(self, from_, to, generator):
 @_in_place(node=_random_node)
 def random_(self, from_=None, to=None, *, generator=None):
     """Fill with integers from [from, to), or from [0, from) given one number, or from all that the type holds; returns the tensor."""
+    check_kinds("random_kernel_cpu", self, "fiub")
     if from_ is None:
         _fill(self, lambda shape: draws.full_range(shape, self.dtype, generator=generator))
     else:
@@ -81,6 +82,7 @@ def random_(self, from_=None, to=None, *, generator=None):
 )  # fmt: skip
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fill with ones of probability `p` and zeros; `p` may be a tensor with one probability each. Returns the tensor."""
+    check_kinds("bernoulli_scalar_cpu_", self, "fiub")
     if isinstance(p, ARRAYS):
         draws.write(self, draws.bernoulli(p, self.shape, generator=generator))
     else:
@@ -102,6 +104,7 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
 @_in_place(node="GeometricBackward0")
 def geometric_(self, p, *, generator=None):
     """Fill with the numbers of trials up to a first success of probability `p`; returns the tensor."""
+    check_kinds("geometric_cpu", self, "fiu")
     _fill(self, lambda shape: draws.geometric(shape, self.dtype, p, generator=generator))
 
 
@@ -236,6 +239,8 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
             raise RuntimeError("normal expects standard deviation to be non-complex")
         check_kinds("normal_kernel_cpu", mean if isinstance(mean, Tensor) else std, "fc")
         drawn = _normal_around.function(mean, std, generator=generator)
+        if isinstance(mean, Tensor):
+            drawn = drawn.to(mean.dtype)
         return drawn if out is None else made(drawn._array, out=out)
     if size is None:
         raise TypeError("normal() received an invalid combination of arguments: tensors, or numbers with a size, are expected")

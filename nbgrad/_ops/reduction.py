@@ -113,10 +113,9 @@ def nanmean(self, dim=None, keepdim=False, *, dtype=None):
 def prod(self, dim=None, keepdim=False, *, dtype=None):
     """Multiply all elements, or those along `dim`. Integers and bools are multiplied as int64."""
     kind = _summed_type(self, dtype)
-    if self.ndim == 0:
-        dims_of(dim, 0)
-        return self.astype(kind)
-    return np.multiply.reduce(self, axis=None if dim is None else dims_of(dim, self.ndim), dtype=kind, keepdims=keepdim)
+    if dim is not None:
+        check_dim(dim, self.ndim)
+    return np.multiply.reduce(self, axis=dim, dtype=kind, keepdims=keepdim) if self.ndim else self.astype(kind)
 
 
 def _prod_gradient(grad, self, result, dim, keepdim):

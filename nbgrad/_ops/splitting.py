@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import must_be
 from .._engine.op import composite, primitive
 from .._engine.tensor import Tensor, dim_of
 from .joining import cat, stack
@@ -109,6 +110,8 @@ def tensor_split(self, indices_or_sections, dim=0):
     if isinstance(indices_or_sections, (tuple, list)):
         points = [0, *indices_or_sections, n]
         return tuple(slice_.function(self, d, a, b) for a, b in zip(points[:-1], points[1:]))
+    if isinstance(indices_or_sections, (float, str)) or indices_or_sections is None:
+        raise must_be("tensor_split", "indices_or_sections", 1, "int", indices_or_sections)
     sections = int(indices_or_sections)
     if sections <= 0:
         raise RuntimeError(f"number of sections must be larger than 0, got {sections}")

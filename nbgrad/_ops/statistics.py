@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from .._engine import errors
+from .._engine.arguments import must_be
 from .._engine.batched import as_array
 from .._engine.batching import by_example
 from .._engine.dtypes import of_array
@@ -213,6 +214,10 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     if A.ndim < 2:
         raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     rows, columns = dims_of(dim, A.ndim)
+    if A._array.dtype.kind not in "fc":
+        raise RuntimeError(f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {A.dtype.tensor_name}")
+    if ord is None or isinstance(ord, (list, tuple)):
+        raise must_be("linalg_matrix_norm", "ord", 1, "Number", ord)
     if dtype is not None:
         A = A.to(dtype)
     if ord == "fro":
@@ -266,7 +271,7 @@ def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
         "self": lambda grad, self, other, result, p: _norm_gradient(grad, self - other, result, p, None, False),
         "other": lambda grad, self, other, result, p: -_norm_gradient(grad, self - other, result, p, None, False),
     },
-    promote="same", analytic=False,
+    promote="same", analytic=False, tensors=("self", "other"), bools=False,
 )  # fmt: skip
 def dist(self, other, p=2):
     """Give the `p`-norm of the difference."""
