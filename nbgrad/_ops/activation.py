@@ -413,5 +413,5 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
 @writes_out
 def normalize(input, p=2.0, dim=1, eps=1e-12):
     """Divide by the `p`-norm along a dimension, or by `eps` where that is larger."""
-    length = vector_norm.function(input, p, dim, True)
+    length = vector_norm.function(input, 2.0 if p is None else p, dim, True)
     return input / clamp_min.function(length, eps).expand(tuple(input.shape))

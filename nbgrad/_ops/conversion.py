@@ -212,7 +212,8 @@ def checked_number(kind, value):
         raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
     if kind.kind in "iu":
         limits = np.iinfo(kind)
-        if value != value or not (limits.min or -limits.max) <= value <= limits.max:
+        lowest = limits.min or (-limits.max if isinstance(value, (int, np.integer)) else 0)  # integers below 0 are counted down from the largest
+        if value != value or not lowest <= value <= limits.max:
             raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
         return int(value) % (limits.max + 1) if kind.kind == "u" else int(value)
     return bool(value) if kind.kind == "b" else value

@@ -304,6 +304,8 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
             require_tensor("instance_norm", ("running_mean", "running_var", "weight", "bias")[index], index + 1, x)
     if any(x is not None and x.ndim > 1 for x in (running_mean, running_var, weight, bias)):
         raise RuntimeError("instance_norm: running statistics, weight and bias are vectors, one element for each channel")
+    if running_mean is not None and not input.shape[0]:
+        raise IndexError(f"instance_norm: an input of shape {list(input.shape)} has no sample by which to move the running statistics")
     if use_input_stats and math.prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if not use_input_stats and (running_mean is None or running_var is None):
