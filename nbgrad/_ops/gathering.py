@@ -44,7 +44,7 @@ def add_rows(n, index, rows):
 
 
 def _check_index(name, index):
-    if not isinstance(index, ARRAYS) or index.dtype.name not in ("int64", "int32"):
+    if not isinstance(index, ARRAYS) or index.size and index.dtype.name not in ("int64", "int32"):
         kind = index.dtype.name if isinstance(index, ARRAYS) else type(index).__name__
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got {kind}" if name != "index_select" else
                            f"index_select(): Expected dtype int32 or int64 for index but got: {kind}")  # fmt: skip
