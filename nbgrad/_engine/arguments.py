@@ -61,7 +61,7 @@ def must_be(function, param, index, wanted, value) -> TypeError:
 
 
 def blamed(function, code, args, kwargs, error):
-    """PyTorch's `TypeError` where a call has failed and an argument is of a type that no such call takes; else the error itself.
+    """PyTorch's `TypeError` where a call has failed and an argument is of a type that no such call takes; else None.
 
     `code` is that of the Python function that was called, or of the kernel.
     """
@@ -72,15 +72,7 @@ def blamed(function, code, args, kwargs, error):
         given = [*zip(names[:count], args), (rest, tuple(args[count:])), *kwargs.items()]
     else:
         given = [*zip(names, args), *kwargs.items()]
-    return _no_tensor(function, given, error) or _no_integers(function, given) or error
-
-
-def raise_blamed(function, code, args, kwargs, error):
-    """Raise what `blamed` finds, or the error as it is, with whatever it was raised from."""
-    found = blamed(function, code, args, kwargs, error)
-    if found is error:
-        raise error
-    raise found from None
+    return _no_tensor(function, given, error) or _no_integers(function, given)
 
 
 def _no_tensor(function, given, error):

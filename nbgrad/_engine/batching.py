@@ -15,7 +15,7 @@ from .batched import (
     with_level,
 )  # fmt: skip
 from . import batch_rules  # noqa: F401  (fills the tables of batched.py)
-from .arguments import raise_blamed
+from .arguments import blamed
 from .modes import state
 from .node import node_of, number_of
 from .observe import Layer, layers_of, remove_layer
@@ -215,7 +215,10 @@ def by_example(function):
         except NotBatchable as error:
             return looped_on_tensors(function, args, kwargs, error)
         except Exception as error:
-            raise_blamed(function.__name__, code, args, kwargs, error)
+            error = blamed(function.__name__, code, args, kwargs, error)
+            if error is None:
+                raise
+            raise error from None
 
     return run
 

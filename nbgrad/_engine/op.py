@@ -15,7 +15,7 @@ import sys
 import numpy as np
 
 from . import dtypes, errors
-from .arguments import blamed, check, check_given, check_kinds, must_be, raise_blamed
+from .arguments import blamed, check, check_given, check_kinds, must_be
 from .batched import BatchedArray, NotBatchable, Refused, looped, top_level
 from .batching import looped_on_tensors, run_by_example
 from .modes import place_of_caller, state
@@ -365,7 +365,7 @@ def failed(op, args, arrays, error, place):
     if isinstance(error, ValueError) and "broadcast" in str(error):
         shapes = [a.shape for i, a in enumerate(arrays) if isinstance(a, (np.ndarray, BatchedArray))]
         error = errors.broadcast(shapes) or error
-    error = blamed(op.name, op.kernel.__code__, args, {}, error)
+    error = blamed(op.name, op.kernel.__code__, args, {}, error) or error
     if observer is not None:
         observer.op_failed(op, args, error, place)
     try:
@@ -430,29 +430,28 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
             if place is None:
                 frame = sys._getframe(1)
                 mode.place = (frame.f_code, frame.f_lasti)
-            if observer is None:
-                try:
-                    return function(*args, **kwargs)
-                except Exception as error:
-                    return rescued(args, kwargs, error)
-                finally:
-                    mode.place = place
             try:
-                observer.enter("composite", public, mode.place)
+                if observer is not None:
+                    observer.enter("composite", public, mode.place)
                 try:
                     return function(*args, **kwargs)
+                except NotBatchable as error:
+                    return by_example(args, kwargs, error)
                 except Exception as error:
-                    return rescued(args, kwargs, error)
+                    error = blamed(public, code, args, kwargs, error)
+                    if error is None:
+                        raise
+                    raise error from None
             except Exception as error:
-                observer.op_failed(public, args, error, mode.place)
+                if observer is not None:
+                    observer.op_failed(public, args, error, mode.place)
                 raise
             finally:
-                observer.exit()
+                if observer is not None:
+                    observer.exit()
                 mode.place = place
 
-        def rescued(args, kwargs, error):
-            if not isinstance(error, NotBatchable):
-                raise_blamed(public, code, args, kwargs, error)
+        def by_example(args, kwargs, error):
             if public.endswith("_") and public != "__getitem__" or kwargs.get("inplace"):  # what it had changed already would be changed again
                 raise error
             return looped_on_tensors(function, args, kwargs, error)

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from .arguments import raise_blamed
+from .arguments import blamed
 from .modes import state
 from .tensor import Tensor
 
@@ -81,7 +81,10 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                raise_blamed(public, code, args, kwargs, error)
+                error = blamed(public, code, args, kwargs, error)
+                if error is None:
+                    raise
+                raise error from None
             finally:
                 mode.place = before
 

@@ -14,7 +14,7 @@ from .._engine.tensor import check_dim
 from .._engine.writing import check_castable
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
-from .loss import _HERE, _check_reduction, _check_target, _broadcast_shape, _reduced, _share, choose_reduction, reduce_tensor
+from .loss import _HERE, _check_reduction, _check_target, _reduced, _share, choose_reduction, reduce_tensor
 from .pointwise import widened
 from .reduction import dims_of
 from .shape import broadcast_shape
@@ -114,8 +114,7 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     name="soft_margin_loss", overload="all", node="SoftMarginLossBackward0",
     kinds="fc",
     vjp={
-        "self": lambda grad, self, target, reduction: _share(grad, _broadcast_shape(self.shape, target.shape), reduction)
-        * (-target * sigmoid(-target * self))
+        "self": lambda grad, self, target, reduction, self_shape: _share(grad, self_shape, reduction) * (-target * sigmoid(-target * self))
     },
 )  # fmt: skip
 def _soft_margin(self, target, reduction):
