@@ -62,8 +62,7 @@ def cholesky_ex(self, *, upper=False, check_errors=False):
     """Factor as `cholesky` does, without raising: `info` is the order of the first leading minor that is not positive, 0 if there is none."""
     check_square("linalg.cholesky", self)
     try:
-        check_kinds("cholesky_cpu", self, "fc")
-    return linalg_cholesky.kernel(self, upper=upper), np.zeros(self.shape[:-2], np.int32)
+        return linalg_cholesky.kernel(self, upper=upper), np.zeros(self.shape[:-2], np.int32)
     except LinAlgError:
         if check_errors:
             raise _not_definite(self, "linalg.cholesky_ex") from None
@@ -73,6 +72,7 @@ def cholesky_ex(self, *, upper=False, check_errors=False):
 @primitive("cholesky", vjp={"self": _of_cholesky}, analytic=False, node="CholeskyBackward0")
 def cholesky(self, upper=False):
     """Factor symmetric positive definite matrices into L L', or U' U with `upper`."""
+    check_kinds("cholesky_cpu", self, "fc")
     return linalg_cholesky.kernel(self, upper=upper)
 
 
