@@ -15,15 +15,17 @@ from .plan import TENSOR_KINDS
 from .tensor import Tensor
 
 # Arguments by their names, where no default tells what they are.
-WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "length", "k", "n", "chunks", "num_classes"))
+WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "length", "k", "n", "chunks", "num_classes",
+                   "upscale_factor", "downscale_factor", "interpolation_mode"))
 SEVERAL = frozenset(("size", "dims", "shifts", "repeats", "stride", "sizes", "normalized_shape", "source", "destination"))  # integers, in a list or tuple, of some operators one alone
+FLAG = frozenset(("align_corners", "transposed"))
 NUMBER = frozenset(("alpha", "value", "threshold"))
 NO_NUMBER = (type(None), str, list, tuple, dtypes.dtype)
 
 
 def refused(name, default):
     """How PyTorch calls what this argument must be, and the types of values that it refuses there."""
-    if type(default) is bool:
+    if type(default) is bool or name in FLAG:
         return "bool", (int, float, complex, *NO_NUMBER)
     if name in WHOLE:
         return "int", (bool, float, complex, str, dtypes.dtype, *((type(None),) if default is not None and type(default) is not tuple else ()))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._engine import dtypes, errors
 from .._engine.arguments import must_be, require_tensor
-from .._engine.batched import ARRAYS, zeros_for
+from .._engine.batched import ARRAYS, as_array, zeros_for
 from .._engine.modes import place_of_caller, state
 from .._engine.op import ELEMENTWISE, LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor, alias, follow_base
@@ -217,6 +217,11 @@ def checked_number(kind, value):
             raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
         return int(value) % (limits.max + 1) if kind.kind == "u" else int(value)
     return bool(value) if kind.kind == "b" else value
+
+
+def converted_value(kind, value):
+    """A 0-dim array to which elements of a type are to be set, in that type; of a batch, whose numbers cannot be looked at, unchecked."""
+    return as_array(checked_number(kind, value.item()), kind) if type(value) is np.ndarray else value.astype(kind)
 
 
 def _fill_node(first):

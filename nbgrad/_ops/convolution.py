@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.batched import Batch, top_level
 from .._engine.dtypes import of_array
 from .._engine.op import MULTILINEAR, facade, primitive
@@ -277,12 +278,11 @@ def _check(input, weight, bias, stride, padding, dilation, transposed, groups):
     if bias is not None and (bias.ndim != 1 or bias.shape[0] != made):
         raise RuntimeError(f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight.shape)}, expected bias to be "
                            f"1-dimensional with {made} elements, but got bias of size {list(bias.shape)} instead")  # fmt: skip
+    check_kinds("slow_conv_cpu", input, "fiuc")
     if input.dtype != weight.dtype or bias is not None and input.dtype != bias.dtype:
         what = "weight" if input.dtype != weight.dtype else "bias"
         other = weight if what == "weight" else bias
         raise RuntimeError(f"Input type ({_type_text(input)}) and {what} type ({_type_text(other)}) should be the same")
-    if input.dtype.kind == "b":
-        raise RuntimeError('"slow_conv2d_cpu" not implemented for \'Bool\'')
     if not transposed:
         reached = extents(weight.shape[2:], dilation)
         sizes = [n + 2 * p for n, p in zip(input.shape[2:], padding)]

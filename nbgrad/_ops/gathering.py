@@ -8,11 +8,11 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.arguments import require_tensor
-from .._engine.batched import ARRAYS, BatchedArray, as_array, batched_like, outside, zeros_for
+from .._engine.batched import ARRAYS, BatchedArray, batched_like, outside, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import LINEAR, composite, primitive
 from .._engine.tensor import Tensor, check_dim, dim_of, wrap
-from .conversion import _nothing, checked_number
+from .conversion import _nothing, checked_number, converted_value
 from .shape import broadcast_shape
 
 
@@ -321,7 +321,7 @@ def index_fill(self, dim, index, value):
             raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
         if value.dtype.kind == "c" and self.dtype.kind != "c":
             raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
-        value = as_array(checked_number(self.dtype, value.item()), self.dtype) if type(value) is np.ndarray else value.astype(self.dtype)
+        value = converted_value(self.dtype, value)
     else:
         value = checked_number(self.dtype, value)
     _one(out)[(slice(None),) * d + (index,)] = value
