@@ -1,7 +1,7 @@
 """What the arguments of a call must be, and the words for one that is not.
 
-op.py asks `check` when an operator meets a combination of kinds of arguments for the first time, and `blamed` when Python or NumPy has stumbled over an
-argument: a call that goes well pays nothing. Kernels and composites ask the rest. Knows no operators.
+op.py asks `check` when an operator meets a combination of kinds of arguments for the first time, and `blamed` when a call has failed: one that goes
+well pays nothing. Kernels and composites ask the rest. Knows no operators.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from .tensor import Tensor
 # Arguments by their names, where no default tells what they are.
 WHOLE = frozenset(("dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "diagonal", "offset", "length", "k", "n", "chunks", "num_classes",
                    "upscale_factor", "downscale_factor", "interpolation_mode"))
-SEVERAL = frozenset(("size", "dims", "shifts", "repeats", "stride", "sizes", "normalized_shape", "source", "destination"))  # integers, in a list or tuple, of some operators one alone
+# integers in a list or tuple, of some operators one alone
+SEVERAL = frozenset(("size", "dims", "shifts", "repeats", "stride", "sizes", "normalized_shape", "source", "destination"))
 FLAG = frozenset(("align_corners", "transposed"))
 NUMBER = frozenset(("alpha", "value", "threshold"))
 NO_NUMBER = (type(None), str, list, tuple, dtypes.dtype)
