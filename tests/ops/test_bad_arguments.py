@@ -44,7 +44,7 @@ def changed(sample):
 
 def outcome(root, name, sample, *how):
     """The results of a call as a list, or the exception that it raised."""
-    root.manual_seed(0)
+    root.default_generator.manual_seed(0)
     call = prepare(sample, *how)
     try:
         return flat(find(root, name, sample)(*call.args, **call.kwargs))
