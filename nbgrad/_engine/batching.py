@@ -15,6 +15,7 @@ from .batched import (
     with_level,
 )  # fmt: skip
 from . import batch_rules  # noqa: F401  (fills the tables of batched.py)
+from .arguments import blamed
 from .modes import state
 from .node import node_of, number_of
 from .observe import Layer, layers_of, remove_layer
@@ -204,7 +205,8 @@ def _arrays(value):
 
 
 def by_example(function):
-    """Let a function of tensors that is no operator be called once per example where it cannot do with a batch."""
+    """Let a function of tensors that is no operator be called once per example where it cannot do with a batch, and say which argument is no tensor."""
+    code = function.__code__
 
     @functools.wraps(function)
     def run(*args, **kwargs):
@@ -212,6 +214,11 @@ def by_example(function):
             return function(*args, **kwargs)
         except NotBatchable as error:
             return looped_on_tensors(function, args, kwargs, error)
+        except Exception as error:
+            error = blamed(function.__name__, code, args, kwargs, error)
+            if error is None:
+                raise
+            raise error from None
 
     return run
 

@@ -14,7 +14,7 @@ from .batched import NotBatchable
 from .dtypes import complex64, complex128
 from .modes import place_of_caller, state
 from .op import bind, failed, number, run, run_into
-from .plan import DEFAULT, NEEDED, OTHER, TENSOR
+from .plan import DEFAULT, NEEDED, TENSOR
 from .quiet import quiet_numpy, restore_numpy
 from .tensor import Tensor, wrap
 
@@ -37,13 +37,15 @@ def make_binary(op):
     kernel = op.ufunc or op.kernel
     scalars = op.ufunc is not None
     differentiable = bool(op.vjp)
-    floats_only = op.promote == "float"
+    direct = "f" if op.promote == "float" else op.kinds  # the kinds of elements that need no promotion and no refusal
+    limited = direct is not None
+    real = frozenset() if 1 in op.tensor_only or limited and "f" not in direct else _REAL
     records = [None] * 12  # by which of the two need gradients (1, 2), whether `other` is a number (4), and whether both are complex (8)
     tail = tuple(op.defaults[2:])
 
     def record_for(key):
         first = NEEDED if key & 1 else TENSOR
-        second = OTHER if key & 4 else NEEDED if key & 2 else TENSOR
+        second = float if key & 4 else NEEDED if key & 2 else TENSOR
         kinds = (first, second, *(DEFAULT for _ in tail))
         found = records[key] = (op.complex_plan(kinds) if key & 8 else op.plan(kinds)).record
         return found
@@ -53,14 +55,14 @@ def make_binary(op):
         try:
             a = self._array
             kind = a.dtype
-            if type(other) is not Tensor and type(other) in _REAL:
+            if type(other) is not Tensor and type(other) in real:
                 if kind.kind != "f":
                     raise AttributeError
                 b = number(other, kind)
                 key = 5 if self._requires_grad else 4
             else:
                 b = other._array
-                if b.dtype is not kind or floats_only and kind.kind != "f":
+                if b.dtype is not kind or limited and kind.kind not in direct:
                     raise AttributeError
                 key = 3 if self._requires_grad and other._requires_grad else 1 if self._requires_grad else 2 if other._requires_grad else 0
         except AttributeError:
@@ -133,7 +135,8 @@ def general(op, args, out, place):
 def make_unary(op):
     """The public function of an elementwise operator of one argument."""
     kernel = op.ufunc or op.kernel
-    floats_only = op.promote == "float"
+    direct = "f" if op.promote == "float" else op.kinds
+    limited = direct is not None
     records = []
 
     def function(self=_MISSING, **kwargs):
@@ -147,7 +150,7 @@ def make_unary(op):
                 raise AttributeError
             a = self._array
             kind = a.dtype
-            if floats_only and kind.kind != "f":
+            if limited and kind.kind not in direct:
                 raise AttributeError
         except AttributeError:
             out = kwargs.pop("out", None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import errors
+from .arguments import check_given, check_kinds
 from .batched import NotBatchable, Refused
 from .batching import INPLACE
 from .modes import place_of_caller, state
@@ -52,11 +53,15 @@ def run_in_place(op, args, place):
     before = _before(self, recorded, keep_elements=recorded and op.params[0] in plan.saved_names)
     token = quiet_numpy()
     try:
+        if op.alike:
+            check_given(op, arrays)
         if op.mutates:
             op.flat_kernel(*arrays)
         else:
             if op.promote:
                 promote(op, arrays, kinds)
+            if op.kinds is not None:
+                check_kinds(op.name, arrays[0], op.kinds)
             result = as_operand(op.flat_kernel(*arrays))
     except Exception as error:
         result = failed(op, args, arrays, error, place)

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 
 from . import dtypes, errors
+from .arguments import blamed, check, check_given, check_kinds, must_be
 from .batched import BatchedArray, NotBatchable, Refused, looped, top_level
 from .batching import looped_on_tensors, run_by_example
 from .modes import place_of_caller, state
@@ -42,7 +43,7 @@ class Op:
 
     def __init__(
         self, kernel, *, vjp, name, node, promote, promoted, outputs, view, mutates, varargs, tensors, ufunc, wraps, bools, frees, expanded,
-        analytic, jvp,
+        analytic, jvp, kinds, alike,
     ):  # fmt: skip
         self.kernel = kernel
         self.ufunc = ufunc
@@ -71,6 +72,8 @@ class Op:
         self.expanded = expanded
         self.analytic = analytic
         self.jvp = jvp
+        self.kinds = kinds
+        self.alike = tuple(map(self.params.index, alike))
         self.tensor_only = tuple(self.params.index(p) for p in (tensors if tensors is not None else self.params[:1]))
         self.plans = {}
         self.needed = {}  # kinds of arguments met so far -> whether such a call is recorded
@@ -206,6 +209,7 @@ def bind(op, args, kwargs):
     return tuple(values)
 
 
+# the kind of what is no tensor is its type, where it is one of these
 _PLAIN = frozenset((type(None), bool, int, float, complex, str, dtypes.dtype))
 
 
@@ -219,7 +223,7 @@ def unwrap(op, args):
             kinds.append(NEEDED if a._requires_grad else TENSOR)
         elif t in _PLAIN:
             arrays.append(a)
-            kinds.append(OTHER)
+            kinds.append(t)
         else:
             array, kind = _unwrap_other(a)
             arrays.append(array)
@@ -237,21 +241,13 @@ def _unwrap_other(a):
     if type(a) in (list, tuple) and any(isinstance(t, Tensor) for t in a):
         needed = any(isinstance(t, Tensor) and t._requires_grad for t in a)
         return type(a)(t._array if isinstance(t, Tensor) else t for t in a), NEEDED_TENSORS if needed else TENSORS
-    return a, OTHER
+    return a, type(a) if type(a) in (list, tuple) else OTHER
 
 
 def _first_time(op, args, kinds):
-    """Whether a call with such arguments is recorded; raises `TypeError` where one of them must be a tensor."""
-    for index in op.tensor_only:
-        if kinds[index] == OTHER:
-            raise TypeError(
-                f"{op.name}(): argument '{_public(op.params[index])}' (position {index + 1}) must be Tensor, not {type(args[index]).__name__}"
-            )
+    """Whether a call with such arguments is recorded; raises `TypeError` where it cannot be one."""
+    check(op, args, kinds)
     return any(k in (NEEDED, NEEDED_TENSORS) for k, p in zip(kinds, op.params) if p in op.differentiable)
-
-
-def _public(param):
-    return "input" if param == "self" else param
 
 
 def promote(op, arrays, kinds):
@@ -266,8 +262,8 @@ def promote(op, arrays, kinds):
             operands.append(type(arrays[i]))
         elif isinstance(a, NUMBERS):
             operands.append(type(a) if type(a) in NUMBERS else next(t for t in NUMBERS if isinstance(a, t)))
-        elif a is not None:
-            raise TypeError(f"{op.name}(): argument '{_public(op.params[i])}' (position {i + 1}) must be Tensor, not {type(a).__name__}")
+        elif a is not None or op.defaults[i] is not None:
+            raise must_be(op.name, op.params[i], i, "Tensor", a)
     if not op.bools:
         _refuse_bools(operands)
     target = dtypes.result_numpy(*operands)
@@ -321,12 +317,16 @@ def run(op, args, place):
     """Carry out one call in general: `args` in the order of the parameters."""
     mode = state.mode
     arrays, kinds = unwrap(op, args)
+    if op.alike:
+        check_given(op, arrays)
     if op.promote:
         promote(op, arrays, kinds)
     if mode.observer is not None:
         mode.observer.begin(op, args)
     token = quiet_numpy()
     try:
+        if op.kinds is not None:
+            check_kinds(op.name, arrays[0], op.kinds)
         result = op.flat_kernel(*arrays)
     except Exception as error:
         result = failed(op, args, arrays, error, place)
@@ -371,6 +371,7 @@ def failed(op, args, arrays, error, place):
     if isinstance(error, ValueError) and "broadcast" in str(error):
         shapes = [a.shape for i, a in enumerate(arrays) if isinstance(a, (np.ndarray, BatchedArray))]
         error = errors.broadcast(shapes) or error
+    error = blamed(op.name, op.kernel.__code__, args, {}, error) or error
     if observer is not None:
         observer.op_failed(op, args, error, place)
     try:
@@ -435,24 +436,25 @@ def composite(name=None, *, method=True, namespace=("",), operators=(), aliases=
             if place is None:
                 frame = sys._getframe(1)
                 mode.place = (frame.f_code, frame.f_lasti)
-            if observer is None:
-                try:
-                    return function(*args, **kwargs)
-                except NotBatchable as error:
-                    return by_example(args, kwargs, error)
-                finally:
-                    mode.place = place
             try:
-                observer.enter("composite", public, mode.place)
+                if observer is not None:
+                    observer.enter("composite", public, mode.place)
                 try:
                     return function(*args, **kwargs)
                 except NotBatchable as error:
                     return by_example(args, kwargs, error)
+                except Exception as error:
+                    error = blamed(public, code, args, kwargs, error)
+                    if error is None:
+                        raise
+                    raise error from None
             except Exception as error:
-                observer.op_failed(public, args, error, mode.place)
+                if observer is not None:
+                    observer.op_failed(public, args, error, mode.place)
                 raise
             finally:
-                observer.exit()
+                if observer is not None:
+                    observer.exit()
                 mode.place = place
 
         def by_example(args, kwargs, error):
@@ -488,7 +490,7 @@ def plain(name=None, *, method=False, namespace=("",)):
 def primitive(
     name=None, *, vjp=None, node=None, promote=None, promoted=None, outputs=None, view=False, varargs=None, tensors=None,
     method=True, namespace=("",), operators=(), in_place=False, mutates=False, aliases=(), overload=None, inplace_flag=False, ufunc=None,
-    wraps=True, bools=True, frees=(), expanded=False, analytic=True, jvp=None,
+    wraps=True, bools=True, frees=(), expanded=False, analytic=True, jvp=None, kinds=None, alike=(),
 ):  # fmt: skip
     """Declare an operator by its NumPy kernel.
 
@@ -510,6 +512,8 @@ def primitive(
     `jvp`: how tangents move forward: LINEAR, MULTILINEAR, ELEMENTWISE, REDUCTION, or a formula that asks for arguments by `<argument>_p`, their
     tangents by `<argument>_t` (zeros where there is none), and results. Without it, views are LINEAR, those with a `ufunc` ELEMENTWISE, and for
     all others the rule is derived from `vjp`.
+    `tensors`: the arguments that must be tensors, if not the first alone. `kinds`: the kinds of elements it computes with, after promotion, by NumPy's
+    letters ("f" real, "c" complex, "iu" whole, "b" bool), if not all. `alike`: the arguments that must be of one type.
     """
 
     def declare(kernel):
@@ -518,7 +522,7 @@ def primitive(
         op = Op(
             kernel, vjp=vjp or {}, name=public, node=node or camel(public) + "Backward0", promote=promote, promoted=promoted,
             outputs=outputs, view=view, mutates=mutates, varargs=code.co_varnames.index(varargs) if varargs else None, tensors=tensors,
-            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic, jvp=jvp,
+            ufunc=ufunc, wraps=wraps, bools=bools, frees=frees, expanded=expanded, analytic=analytic, jvp=jvp, kinds=kinds, alike=alike,
         )  # fmt: skip
         from .fast import make_binary, make_unary
         from .inplace import make_in_place

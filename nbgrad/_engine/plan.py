@@ -18,7 +18,9 @@ from .batched import NotBatchable
 from .node import AccumulateGrad, Port, check_versions, gradient_edge, next_sequence, raise_freed, storage_of, versions_of
 
 REQUIRED = object()  # the default of an argument that has none
-OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS, DEFAULT = range(6)  # what an argument is: the key of a plan is a tuple of these
+# what an argument is: the key of a plan is a tuple of these, or of types, for what is no tensor
+OTHER, TENSOR, NEEDED, TENSORS, NEEDED_TENSORS, DEFAULT = range(6)
+TENSOR_KINDS = frozenset((TENSOR, NEEDED, TENSORS, NEEDED_TENSORS))
 
 
 def named_by(formula) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class Plan:
         """Whether a node whose name tells numbers from tensors has an edge for an argument: not for numbers, which only a node for both has."""
         optional = [n for n, default in zip(self.op.params, self.op.defaults) if default is None]
         shown = optional if name in optional else [name]  # of two bounds the one that is left out has an edge if the other is a tensor
-        return any(self.kind_of[n] not in (OTHER, DEFAULT) for n in shown if n in self.op.differentiable)
+        return any(self.kind_of[n] in TENSOR_KINDS for n in shown if n in self.op.differentiable)
 
     def _compile(self):
         """Write and compile `record(result, code_, offset_, *args)` and `backward(node, grad)`."""

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from .arguments import blamed
 from .modes import state
 from .tensor import Tensor
 
@@ -79,6 +80,11 @@ def facade(name=None, *, method=True, namespace=("",), operators=(), aliases=())
                 mode.place = (frame.f_code, frame.f_lasti)
             try:
                 return function(*args, **kwargs)
+            except Exception as error:
+                error = blamed(public, code, args, kwargs, error)
+                if error is None:
+                    raise
+                raise error from None
             finally:
                 mode.place = before
 

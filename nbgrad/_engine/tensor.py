@@ -518,8 +518,19 @@ def check_differentiable(numpy_dtype, and_complex=""):
 
 
 def check_dim(dim, ndim):
-    """Raise torch's `IndexError` for a dimension that is not there; 0-dim tensors are treated as 1-dim."""
+    """Raise torch's `IndexError` for a dimension that is not there; 0-dim tensors are treated as 1-dim. Raises `TypeError` for what is no integer."""
     n = max(ndim, 1)
-    if not -n <= dim < n:
+    try:
+        inside = -n <= dim < n and type(dim) is not float
+    except TypeError:
+        inside = False
+    if not inside:
+        if isinstance(dim, (float, str, list, tuple)) or dim is None:
+            raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}")
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
 
+
+def dim_of(dim, ndim) -> int:
+    """One dimension, counted from the front."""
+    check_dim(dim, ndim)
+    return dim % max(ndim, 1)

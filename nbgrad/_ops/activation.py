@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.op import ELEMENTWISE, facade, primitive
 from .._engine.tensor import Tensor, check_dim
 from .._engine.writing import writes_out
@@ -23,12 +24,10 @@ _ONE = {"promote": "same", "promoted": ("self",), "in_place": True}
 
 
 @primitive(
-    vjp={"self": lambda grad, result: _threshold_backward(grad, result, 0)}, **_ONE, namespace=_BOTH, inplace_flag=True, jvp=ELEMENTWISE,
+    vjp={"self": lambda grad, result: _threshold_backward(grad, result, 0)}, **_ONE, namespace=_BOTH, inplace_flag=True, jvp=ELEMENTWISE, kinds="fiu",
 )  # fmt: skip
 def relu(self):
     """Replace negative elements by 0. The gradient at 0 is 0."""
-    if self.dtype.kind in "bc":
-        raise RuntimeError(f"\"relu\" not implemented for '{'Bool' if self.dtype.kind == 'b' else 'Complex'}'")
     return np.maximum(self, 0)
 
 
@@ -52,7 +51,7 @@ def _piecewise(slope, self):
     **_ONE,
     namespace=_BOTH,
     method=False,
-    inplace_flag=True, jvp=ELEMENTWISE,
+    inplace_flag=True, jvp=ELEMENTWISE, kinds="fiu",
 )
 def threshold(self, threshold, value):
     """Replace elements that are not above `threshold` by `value`."""
@@ -61,7 +60,7 @@ def threshold(self, threshold, value):
 
 @primitive(
     vjp={"self": lambda grad, self, min_val, max_val: _piecewise(where((self <= min_val) | (self >= max_val), 0, grad), self)}, **_ONE, namespace=_F, method=False,
-    inplace_flag=True, jvp=ELEMENTWISE,
+    inplace_flag=True, jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def hardtanh(self, min_val=-1.0, max_val=1.0):
     """Bring elements between `min_val` and `max_val`."""
@@ -69,6 +68,8 @@ def hardtanh(self, min_val=-1.0, max_val=1.0):
         raise ValueError("min_val cannot be greater than max_val")
     if self.dtype.kind == "b":
         raise RuntimeError("Bool inputs not supported for hardtanh")
+    if self.dtype.kind == "u" and (min_val < 0 or max_val < 0):
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return np.clip(self, self.dtype.type(min_val), self.dtype.type(max_val))
 
 
@@ -91,7 +92,7 @@ relu6 = _facade_with_flag(hardtanh, 0.0, 6.0, says="Bring elements between 0 and
 
 @primitive(
     vjp={"self": lambda grad, self, negative_slope: _piecewise(where(self > 0, grad, grad * negative_slope), self)}, **_ONE, namespace=_F, method=False, inplace_flag=True,
-    jvp=ELEMENTWISE,
+    jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def leaky_relu(self, negative_slope=0.01):
     """Multiply negative elements by `negative_slope`."""
@@ -109,7 +110,7 @@ def _negative_part(self):
             self <= 0, grad * (exp(_negative_part(self) * input_scale) * (alpha * scale * input_scale)), grad * scale
         )
     },
-    **_ONE, overload="scaled", node="EluBackward0", jvp=ELEMENTWISE,
+    **_ONE, overload="scaled", node="EluBackward0", jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def elu(self, alpha=1.0, scale=1.0, input_scale=1.0):
     """`scale * x` for positive elements, `scale * alpha * (exp(input_scale * x) - 1)` for others."""
@@ -131,7 +132,7 @@ def selu(input, inplace=False):
 
 @primitive(
     vjp={"self": lambda grad, self, alpha: where(self <= 0, grad * exp(_negative_part(self) / alpha), grad)}, **_ONE, namespace=_BOTH, method=False,
-    inplace_flag=True, jvp=ELEMENTWISE,
+    inplace_flag=True, jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def celu(self, alpha=1.0):
     """Give `x` for positive elements and `alpha * (exp(x / alpha) - 1)` for others."""
@@ -145,12 +146,10 @@ _ROOT = math.sqrt(2 / math.pi)
 
 
 @primitive(
-    vjp={"self": lambda grad, self, approximate: grad * _gelu_slope(self, approximate)}, namespace=_F, method=False, in_place=True, jvp=ELEMENTWISE,
+    vjp={"self": lambda grad, self, approximate: grad * _gelu_slope(self, approximate)}, namespace=_F, method=False, in_place=True, jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def gelu(self, *, approximate="none"):
     """Multiply each element by the normal distribution function there; "tanh" approximates it."""
-    if self.dtype.kind != "f":
-        raise NotImplementedError('"GeluKernelImpl" not implemented for integers')
     if approximate == "none":
         return (self * 0.5 * (1 + erf.kernel(self * math.sqrt(0.5)))).astype(self.dtype, copy=False)
     if approximate != "tanh":
@@ -165,7 +164,7 @@ def _gelu_slope(x, approximate):
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_ROOT * (1 + 3 * 0.044715 * (x * x)))
 
 
-@primitive(vjp={"self": lambda grad, self: _silu_backward(grad, self)}, **_ONE, namespace=_F, method=False, inplace_flag=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad, self: _silu_backward(grad, self)}, **_ONE, namespace=_F, method=False, inplace_flag=True, jvp=ELEMENTWISE, kinds="fc")
 def silu(self):
     """Multiply each element by its sigmoid."""
     return self * sigmoid.kernel(self)
@@ -176,7 +175,7 @@ def _silu_backward(grad, x):
     return grad * (s * (1 + x * (1 - s)))
 
 
-@primitive(vjp={"self": lambda grad, self: _mish_backward(grad, self)}, **_ONE, namespace=_F, method=False, inplace_flag=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad, self: _mish_backward(grad, self)}, **_ONE, namespace=_F, method=False, inplace_flag=True, jvp=ELEMENTWISE, kinds="f")
 def mish(self):
     """Multiply each element by the tanh of its softplus."""
     return self * np.tanh(np.logaddexp(self, self.dtype.type(0)))
@@ -189,7 +188,7 @@ def _mish_backward(grad, x):
 
 @primitive(
     vjp={"self": lambda grad, self, beta, threshold: where(self * beta > threshold, grad, grad * sigmoid(self * beta))}, namespace=_F, method=False,
-    jvp=ELEMENTWISE,
+    jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def softplus(self, beta=1, threshold=20):
     """Give `log(1 + exp(beta x)) / beta`, a smooth relu; above `threshold` it is `x`."""
@@ -212,7 +211,7 @@ def tanhshrink(input):
 
 @primitive(
     vjp={"self": lambda grad, self: _piecewise(where((self > -3) & (self < 3), grad / 6, 0), self)}, **_ONE, namespace=_F, method=False, inplace_flag=True,
-    jvp=ELEMENTWISE,
+    jvp=ELEMENTWISE, kinds="f",
 )
 def hardsigmoid(self):
     """Give `x / 6 + 1/2`, cut off at 0 and 1."""
@@ -221,7 +220,7 @@ def hardsigmoid(self):
 
 @primitive(
     vjp={"self": lambda grad, self: where(self <= -3, 0, where(self < 3, grad * (self / 3 + 0.5), grad))}, **_ONE, namespace=_F, method=False,
-    inplace_flag=True, jvp=ELEMENTWISE,
+    inplace_flag=True, jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def hardswish(self):
     """Multiply each element by its hardsigmoid."""
@@ -230,7 +229,7 @@ def hardswish(self):
 
 @primitive(
     vjp={"self": lambda grad, self, lambd: _piecewise(where((self >= -lambd) & (self <= lambd), 0, grad), self)}, namespace=_BOTH,
-    jvp=ELEMENTWISE,
+    jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def hardshrink(self, lambd=0.5):
     """Replace elements between `-lambd` and `lambd` by 0."""
@@ -239,7 +238,7 @@ def hardshrink(self, lambd=0.5):
 
 @primitive(
     vjp={"self": lambda grad, self, lambd: _piecewise(where((self >= -lambd) & (self <= lambd), 0, grad), self)}, namespace=_F, method=False,
-    jvp=ELEMENTWISE,
+    jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def softshrink(self, lambd=0.5):
     """Move elements towards 0 by `lambd`, and no further than 0."""
@@ -280,7 +279,7 @@ def prelu(self, weight):
     return _prelu.function(self, weight)
 
 
-@primitive(vjp={"self": lambda grad, self, dim: _glu_backward(grad, self, dim)}, namespace=_F, method=False)
+@primitive(vjp={"self": lambda grad, self, dim: _glu_backward(grad, self, dim)}, namespace=_F, method=False, kinds="f")
 def glu(self, dim=-1):
     """Multiply the first half along a dimension by the sigmoid of the second half."""
     if self.ndim == 0:
@@ -316,7 +315,7 @@ def _padded(self, dim, before, after):
     return np.pad(self, [(before, after) if i == dim else (0, 0) for i in range(self.ndim)])
 
 
-@primitive(vjp={"self": lambda grad, self: grad * sigmoid(-self)}, namespace=_F, method=False, node="LogSigmoidBackward0", jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad, self: grad * sigmoid(-self)}, namespace=_F, method=False, node="LogSigmoidBackward0", jvp=ELEMENTWISE, kinds="f")
 def logsigmoid(self):
     """Take the logarithm of the sigmoid, without overflow."""
     return np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self)))
@@ -331,8 +330,7 @@ def _cast_for(self, dtype):
 
 def _check_softmax(self, dim, name):
     check_dim(dim, self.ndim)
-    if self.dtype.kind != "f":
-        raise NotImplementedError(f"\"{name}_lastdim_kernel_impl\" not implemented for '{'Bool' if self.dtype.kind == 'b' else 'Long'}'")
+    check_kinds(f"{name}_lastdim_kernel_impl", self, "f")
 
 
 def _softmax_type(name):
@@ -415,5 +413,5 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
 @writes_out
 def normalize(input, p=2.0, dim=1, eps=1e-12):
     """Divide by the `p`-norm along a dimension, or by `eps` where that is larger."""
-    length = vector_norm.function(input, p, dim, True)
+    length = vector_norm.function(input, 2.0 if p is None else p, dim, True)
     return input / clamp_min.function(length, eps).expand(tuple(input.shape))

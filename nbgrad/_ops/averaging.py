@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.dtypes import of_array
 from .._engine.op import LINEAR, NAMES, composite, primitive
 from .pooling import check_image, check_output, check_windows, pooled_size
@@ -63,6 +64,7 @@ def _average(name, d, input, kernel_size, stride, padding, ceil_mode, include_pa
     empty = stride is None or not isinstance(stride, int) and len(stride) == 0
     stride, padding = kernel if empty else per_dim(stride, d, "stride", name), per_dim(padding, d, "padding", name)
     array = input._array
+    check_kinds(name, array, "fi")
     _check(name, d, array, kernel, stride, padding, divisor_override)
     return _windows_averaged(name, input, kernel, stride, padding, ceil_mode, include_pad, divisor_override)
 

@@ -91,14 +91,12 @@ def _clamp_bound(grad, self, min, max, which):
         "max": lambda grad, self, min, max: _clamp_bound(grad, self, min, max, "max"),
     },
     promote="same", in_place=True, aliases=("clip",),
-    node=lambda self, min, max: "ClampBackward0" if isinstance(min, Tensor) or isinstance(max, Tensor) else "ClampBackward1", jvp=ELEMENTWISE,
+    node=lambda self, min, max: "ClampBackward0" if isinstance(min, Tensor) or isinstance(max, Tensor) else "ClampBackward1", jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def clamp(self, min=None, max=None):
     """Bring each element between `min` and `max`, numbers or tensors, either of which may be left out."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if self.dtype.kind == "c":
-        raise RuntimeError("clamp is not supported for complex types")
     if min is not None:
         self = np.maximum(self, min)
     return self if max is None else np.minimum(self, max)
@@ -109,7 +107,7 @@ def clamp(self, min=None, max=None):
         "self": lambda grad, self, min: where(self >= min, grad, 0),
         "min": lambda grad, self, min: where(self < min, grad, 0),
     },
-    promote="same", in_place=True, node=lambda self, min: "ClampMinBackward1" if isinstance(min, Tensor) else "ClampMinBackward0", jvp=ELEMENTWISE,
+    promote="same", in_place=True, node=lambda self, min: "ClampMinBackward1" if isinstance(min, Tensor) else "ClampMinBackward0", jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def clamp_min(self, min):
     """Raise elements below `min` to it."""
@@ -121,7 +119,7 @@ def clamp_min(self, min):
         "self": lambda grad, self, max: where(self <= max, grad, 0),
         "max": lambda grad, self, max: where(self > max, grad, 0),
     },
-    promote="same", in_place=True, node=lambda self, max: "ClampMaxBackward1" if isinstance(max, Tensor) else "ClampMaxBackward0", jvp=ELEMENTWISE,
+    promote="same", in_place=True, node=lambda self, max: "ClampMaxBackward1" if isinstance(max, Tensor) else "ClampMaxBackward0", jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def clamp_max(self, max):
     """Lower elements above `max` to it."""
@@ -133,7 +131,7 @@ def clamp_max(self, max):
         "self": lambda grad, self, other: where(self < other, 0, where(self == other, grad / 2, grad)),
         "other": lambda grad, self, other: where(self > other, 0, where(self == other, grad / 2, grad)),
     },
-    promote="same", ufunc=np.maximum,
+    promote="same", ufunc=np.maximum, kinds="fiub", tensors=("self", "other"),
 )  # fmt: skip
 def maximum(self, other):
     """Take the larger of two elements; nan if either is. Of two equal ones each gets half of the gradient."""
@@ -145,7 +143,7 @@ def maximum(self, other):
         "self": lambda grad, self, other: where(self > other, 0, where(self == other, grad / 2, grad)),
         "other": lambda grad, self, other: where(self < other, 0, where(self == other, grad / 2, grad)),
     },
-    promote="same", ufunc=np.minimum,
+    promote="same", ufunc=np.minimum, kinds="fiub", tensors=("self", "other"),
 )  # fmt: skip
 def minimum(self, other):
     """Take the smaller of two elements; nan if either is. Of two equal ones each gets half of the gradient."""
@@ -157,7 +155,7 @@ def minimum(self, other):
         "self": lambda grad, self, other: where((self >= other) | (other != other), grad, 0),
         "other": lambda grad, self, other: where((self >= other) | (other != other), 0, grad),
     },
-    promote="same", ufunc=np.fmax,
+    promote="same", ufunc=np.fmax, kinds="fiub", tensors=("self", "other"),
 )  # fmt: skip
 def fmax(self, other):
     """Take the larger of two elements; where one is nan, the other."""
@@ -169,7 +167,7 @@ def fmax(self, other):
         "self": lambda grad, self, other: where((self <= other) | (other != other), grad, 0),
         "other": lambda grad, self, other: where((self <= other) | (other != other), 0, grad),
     },
-    promote="same", ufunc=np.fmin,
+    promote="same", ufunc=np.fmin, kinds="fiub", tensors=("self", "other"),
 )  # fmt: skip
 def fmin(self, other):
     """Take the smaller of two elements; where one is nan, the other."""
@@ -182,7 +180,7 @@ def fmin(self, other):
         "end": lambda grad, weight: grad * weight,
         "weight": lambda grad, self, end: grad * (end - self),
     },
-    promote="same", in_place=True, node=lambda self, end, weight: "LerpBackward1" if isinstance(weight, Tensor) else "LerpBackward0", jvp=ELEMENTWISE,
+    promote="same", in_place=True, node=lambda self, end, weight: "LerpBackward1" if isinstance(weight, Tensor) else "LerpBackward0", jvp=ELEMENTWISE, tensors=("self", "end"), alike=("self", "end", "weight"),
 )  # fmt: skip
 def lerp(self, end, weight):
     """Go from `self` towards `end` by the part `weight`: `self + weight * (end - self)`."""
@@ -202,7 +200,7 @@ def _scale(grad, value):
         "tensor1": lambda grad, tensor2, value: _scale(grad * tensor2, value),
         "tensor2": lambda grad, tensor1, value: _scale(grad * tensor1, value),
     },
-    promote="same", in_place=True, jvp=ELEMENTWISE,
+    promote="same", in_place=True, jvp=ELEMENTWISE, tensors=("self", "tensor1", "tensor2"),
 )  # fmt: skip
 def addcmul(self, tensor1, tensor2, *, value=1):
     """Add the product of two tensors, times `value`."""
@@ -215,7 +213,7 @@ def addcmul(self, tensor1, tensor2, *, value=1):
         "tensor1": lambda grad, tensor2, value: _scale(grad / tensor2, value),
         "tensor2": lambda grad, tensor1, tensor2, value: -grad * (_scale(tensor1, value) / (tensor2 * tensor2)),
     },
-    promote="same", in_place=True, jvp=ELEMENTWISE,
+    promote="same", in_place=True, jvp=ELEMENTWISE, tensors=("self", "tensor1", "tensor2"),
 )  # fmt: skip
 def addcdiv(self, tensor1, tensor2, *, value=1):
     """Add the quotient of two tensors, times `value`."""
@@ -238,7 +236,7 @@ def _in_type(value, numpy_dtype):
         "self": lambda grad, self, result: grad * _copysign_slope(self, result),
         "other": lambda grad: _zeros(grad),
     },
-    promote="float", in_place=True, node=lambda self, other: "CopysignBackward0" if isinstance(other, Tensor) else "CopysignBackward1", ufunc=np.copysign,
+    promote="float", in_place=True, node=lambda self, other: "CopysignBackward0" if isinstance(other, Tensor) else "CopysignBackward1", ufunc=np.copysign, kinds="f",
 )  # fmt: skip
 def copysign(self, other):
     """Give the magnitude of `self` with the sign of `other`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.batched import contiguous
 from .._engine.op import primitive
 from .decomposition import LINALG, LinAlgError, adjoint_of, check_floating, check_square, solve_triangular
@@ -71,6 +72,7 @@ def cholesky_ex(self, *, upper=False, check_errors=False):
 @primitive("cholesky", vjp={"self": _of_cholesky}, analytic=False, node="CholeskyBackward0")
 def cholesky(self, upper=False):
     """Factor symmetric positive definite matrices into L L', or U' U with `upper`."""
+    check_kinds("cholesky_cpu", self, "fc")
     return linalg_cholesky.kernel(self, upper=upper)
 
 
@@ -92,6 +94,7 @@ def _check_factor(name, factor):
 )  # fmt: skip
 def cholesky_inverse(self, upper=False):
     """Invert the matrices whose Cholesky factors (…, n, n) are given: (L L')^-1, or (U' U)^-1 with `upper`. The other triangle is not read."""
+    check_kinds("cholesky_inverse_out_cpu", self, "fc")
     _check_factor("cholesky_inverse", self)
     check_floating("cholesky_inverse", self)
     lower = np.tril(adjoint_of(self) if upper else self)
@@ -104,7 +107,7 @@ def _of_cholesky_solve(grad, result, input2, upper):
     return of_self, _of_product(-(of_self @ adjoint_of(result)), input2, upper)
 
 
-@primitive(vjp={("self", "input2"): _of_cholesky_solve}, analytic=False, tensors=("self", "input2"), node="CholeskySolveBackward0")
+@primitive(vjp={("self", "input2"): _of_cholesky_solve}, analytic=False, tensors=("self", "input2"), alike=("self", "input2"), node="CholeskySolveBackward0")
 def cholesky_solve(self, input2, upper=False):
     """Solve A X = B for matrices B (…, n, k), given the Cholesky factor `input2` (…, n, n) of A: A = L L', or U' U with `upper`."""
     if self.ndim < 2:

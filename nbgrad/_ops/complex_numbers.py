@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import require_tensor
 from .._engine.batched import as_array, contiguous, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import facade, plain, primitive
@@ -57,6 +58,7 @@ def resolve_conj(self):
 @facade()
 def resolve_neg(self):
     """The tensor with its negation carried out, which it always is."""
+    require_tensor("resolve_neg", "self", 0, self)
     return self
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes, errors
-from .._engine.batched import ARRAYS, zeros_for
+from .._engine.arguments import must_be, require_tensor
+from .._engine.batched import ARRAYS, as_array, zeros_for
 from .._engine.modes import place_of_caller, state
 from .._engine.op import ELEMENTWISE, LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor, alias, follow_base
@@ -79,6 +80,8 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             dtype = args.pop(0)
     elif args:
         dtype = args.pop(0)
+    if len(args) > 2:
+        raise TypeError("to() received an invalid combination of arguments")
     if args:
         non_blocking, copy = (*args, copy)[:2]
     if device is not None:
@@ -127,6 +130,7 @@ Tensor.bfloat16, Tensor.chalf = bfloat16, chalf
 @composite("type", namespace=())
 def type_(self, dtype=None, non_blocking=False):
     """Convert to `dtype`; without one, name the tensor's type as in "torch.FloatTensor"."""
+    require_tensor("type", "self", 0, self)
     if dtype is None:
         return f"torch.{self.dtype.tensor_name}Tensor"
     if isinstance(dtype, str):
@@ -146,6 +150,7 @@ def type_as(self, other):
 @composite(namespace=())
 def cpu(self, memory_format=None):
     """Give the tensor itself: it is on the CPU."""
+    require_tensor("cpu", "self", 0, self)
     return self
 
 
@@ -169,6 +174,8 @@ Tensor.cuda = _cuda
 )  # fmt: skip
 def copy_(self, other, non_blocking=False):
     """Overwrite the elements with those of `other`, broadcast and converted; returns the tensor."""
+    if other is None or isinstance(other, (list, tuple, str)):
+        raise must_be("copy_", "other", 1, "Tensor", other)
     _check_source(self, other)
     if isinstance(other, np.ndarray) and isinstance(self, np.ndarray) and same_memory(self, other):
         return
@@ -204,14 +211,22 @@ _C_NAMES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32"
 
 def checked_number(kind, value):
     """A Python number that elements of a type are to be set to; raises PyTorch's `RuntimeError` where it does not fit."""
+    if not isinstance(value, (int, float, complex, np.number, np.bool_)):
+        raise TypeError(f"argument 'value' must be Number, not {type(value).__name__}")
     if kind.kind not in "cb" and isinstance(value, complex):
         raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
     if kind.kind in "iu":
         limits = np.iinfo(kind)
-        if value != value or not (limits.min or -limits.max) <= value <= limits.max:
+        lowest = limits.min or (-limits.max if isinstance(value, (int, np.integer)) else 0)  # integers below 0 are counted down from the largest
+        if value != value or not lowest <= value <= limits.max:
             raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(kind.name, kind.name)} without overflow")
         return int(value) % (limits.max + 1) if kind.kind == "u" else int(value)
     return bool(value) if kind.kind == "b" else value
+
+
+def converted_value(kind, value):
+    """A 0-dim array to which elements of a type are to be set, in that type; of a batch, whose numbers cannot be looked at, unchecked."""
+    return as_array(checked_number(kind, value.item()), kind) if type(value) is np.ndarray else value.astype(kind)
 
 
 def _fill_node(first):

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.batched import Batch, top_level
 from .._engine.dtypes import of_array
 from .._engine.op import MULTILINEAR, facade, primitive
@@ -253,12 +254,11 @@ def _type_text(array):
 def _check(input, weight, bias, stride, padding, dilation, transposed, groups):
     settings = tuple(stride), tuple(padding), tuple(dilation)  # which come as lists from those who call `convolution` themselves
     _check_sizes(input.shape, weight.shape, None if bias is None else bias.shape, *settings, transposed, groups)
+    check_kinds("slow_conv_cpu", input, "fiuc")
     if input.dtype != weight.dtype or bias is not None and input.dtype != bias.dtype:
         what = "weight" if input.dtype != weight.dtype else "bias"
         other = weight if what == "weight" else bias
         raise RuntimeError(f"Input type ({_type_text(input)}) and {what} type ({_type_text(other)}) should be the same")
-    if input.dtype.kind == "b":
-        raise RuntimeError('"slow_conv2d_cpu" not implemented for \'Bool\'')
 
 
 @functools.lru_cache(512)

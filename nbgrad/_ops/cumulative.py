@@ -82,7 +82,7 @@ def _by_indices(grad, indices, shape, dim):
 
 @primitive(
     vjp={"self": lambda grad_values, indices, self_shape, dim: _by_indices(grad_values, indices, self_shape, dim)},
-    outputs=("values", "indices"),
+    outputs=("values", "indices"), kinds="fiub",
 )
 def cummax(self, dim):
     """Give the largest element so far along a dimension, and its index."""
@@ -91,7 +91,7 @@ def cummax(self, dim):
 
 @primitive(
     vjp={"self": lambda grad_values, indices, self_shape, dim: _by_indices(grad_values, indices, self_shape, dim)},
-    outputs=("values", "indices"),
+    outputs=("values", "indices"), kinds="fiub",
 )
 def cummin(self, dim):
     """Give the smallest element so far along a dimension, and its index."""
@@ -99,7 +99,7 @@ def cummin(self, dim):
 
 
 @primitive(
-    vjp={"self": lambda grad, self, result, dim: _logcumsumexp_gradient(grad, self, result, dim, False)}, promote="float", promoted=("self",),
+    vjp={"self": lambda grad, self, result, dim: _logcumsumexp_gradient(grad, self, result, dim, False)}, kinds="fc",
 )  # fmt: skip
 def logcumsumexp(self, dim):
     """Give the logarithm of the running sum of exponentials along a dimension, without overflow."""

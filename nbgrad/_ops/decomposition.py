@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes, errors
+from .._engine.arguments import check_kinds, require_tensor
 from .._engine.batched import as_array, contiguous
 from .._engine.observe import tell_read
 from .._engine.op import composite, named_result, plain, primitive
@@ -149,6 +150,7 @@ def _of_triangular(grad, A, upper, left, unitriangular, result):
 )  # fmt: skip
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """Solve A X = B, or X A = B, for triangular matrices A; the other triangle (and, if `unitriangular`, the diagonal) is not looked at."""
+    check_kinds("triangular_solve_cpu", A, "fc")
     check_square("linalg.solve_triangular", A)
     if B.ndim < 2:
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
@@ -240,6 +242,8 @@ def logdet(self):
 @composite("linalg.vander", method=False, namespace=LINALG)
 def vander(x, *, N=None):
     """Make a row of powers 0 to N - 1 of each element: (…, n) gives (…, n, N)."""
+    if x._array.dtype.kind == "b":
+        raise RuntimeError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
     count = x._array.shape[-1] if N is None else N
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")
@@ -253,12 +257,16 @@ def vander(x, *, N=None):
     "triangular_solve",
     vjp={("b", "A"): lambda grad_solution, grad_cloned_coefficient, A, upper, transpose, unitriangular, solution:
          _of_transposed(grad_solution, grad_cloned_coefficient, A, upper, transpose, unitriangular, solution)},
-    outputs=("solution", "cloned_coefficient"), tensors=("b", "A"), node="TriangularSolveBackward0",
+    outputs=("solution", "cloned_coefficient"), tensors=("b", "A"), alike=("b", "A"), node="TriangularSolveBackward0",
 )  # fmt: skip
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     """Solve A X = b, or A' X = b with `transpose`, for triangular matrices A; gives X and a copy of A."""
+    if b.ndim < 2 or A.ndim < 2:
+        name, x = ("b", b) if b.ndim < 2 else ("A", A)
+        raise RuntimeError(f"torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {x.ndim} dimensions instead")
     a, up = (A.swapaxes(-1, -2), not upper) if transpose else (A, upper)
-    return solve_triangular.kernel(a, b, upper=up, unitriangular=unitriangular), A.copy()
+    solution = solve_triangular.kernel(a, b, upper=up, unitriangular=unitriangular)
+    return solution, np.broadcast_to(A, (*solution.shape[:-2], *A.shape[-2:])).copy()
 
 
 def _of_transposed(grad, grad_copy, A, upper, transpose, unitriangular, solution):
@@ -277,7 +285,11 @@ def _of_transposed(grad, grad_copy, A, upper, transpose, unitriangular, solution
 @writes_out
 def linalg_matrix_power(A, n):
     """Multiply square matrices n times by themselves; a negative n takes their inverses."""
-    check_square("linalg.matrix_power", A._array)
+    shape = A._array.shape
+    if n not in (0, 1):
+        check_kinds("addmm_impl_cpu_", A, "fiuc")
+    if len(shape) < 2 or shape[-1] != shape[-2] or n < 0:
+        check_square("linalg.matrix_power", A._array)
     if n == 0:
         identity = np.broadcast_to(np.eye(A._array.shape[-1], dtype=A._array.dtype), A._array.shape)
         return A.clone().copy_(wrap(identity))
@@ -379,6 +391,7 @@ def pinverse(self, rcond=1e-15):
 @writes_out
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """Count the singular values of matrices above max(atol, rtol * the largest)."""
+    require_tensor("linalg_matrix_rank", "self", 0, A)
     tell_read(A)
     array = A._array
     check_floating("linalg.matrix_rank", array)
@@ -414,8 +427,10 @@ def _of_lstsq(grad_solution, grad_residuals, self, b, solution):
 )  # fmt: skip
 def _lstsq(self, b, rcond, with_residuals):
     """The solution of a linear least squares problem, and the sums of squares that are left over."""
-    vector = b.ndim == self.ndim - 1
+    vector = b.shape == self.shape[:-1]
     right = b[..., None] if vector else b
+    if right.ndim < 2:
+        raise RuntimeError("torch.linalg.lstsq: other must have at least 2 dimensions, or be a vector for each matrix of input")
     if right.shape[-2] != self.shape[-2]:
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
     solution = pinv.kernel(self, rcond) @ right
@@ -434,6 +449,8 @@ def lstsq(self, b, rcond=None, *, driver=None):
     if array.dtype != b._array.dtype:
         raise RuntimeError(f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
                            f"{self.dtype.tensor_name} and other's dtype {b.dtype.tensor_name}")  # fmt: skip
+    if not 0 <= array.ndim - b._array.ndim <= 1:
+        raise RuntimeError("torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1")
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     m, n = array.shape[-2:]

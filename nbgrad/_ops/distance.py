@@ -6,13 +6,18 @@ import math
 
 import numpy as np
 
+from .._engine import dtypes
+from .._engine.arguments import require_tensor
 from .._engine.batched import as_array
 from .._engine.op import REDUCTION, composite, facade, primitive
+from .._engine.tensor import check_dim
+from .._engine.writing import check_castable
 from .choice import clamp_min, where
 from .elementary import exp, sigmoid
 from .loss import _HERE, _check_reduction, _check_target, _reduced, _share, choose_reduction, reduce_tensor
 from .pointwise import widened
 from .reduction import dims_of
+from .shape import broadcast_shape
 from .statistics import _norm, _norm_gradient, vector_norm
 
 
@@ -22,6 +27,10 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     if reduction != "batchmean" or size_average is not None or reduce is not None:
         reduction = choose_reduction(size_average, reduce, reduction)
     _check_target(input, target)
+    if input._array.dtype.kind in "biu" or target._array.dtype.kind in "biu":
+        raise RuntimeError("kl_div: Integral inputs not supported.")
+    if input.is_complex() or target.is_complex():
+        raise RuntimeError("kl_div: Complex inputs not supported.")
     losses = exp.function(target) * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
         return losses.sum() / input.shape[0] if input.ndim else losses.sum()
@@ -32,6 +41,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
     """Average the negative log-likelihood of Poisson counts. `input` is the rate or its logarithm."""
     reduction = choose_reduction(size_average, reduce, reduction)
+    _check_target(input, target)
     losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
@@ -48,6 +58,8 @@ def _raised(x, least):
 @composite(**_HERE)
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """Average the negative log-likelihood of targets under normal distributions with mean `input` and variance `var`."""
+    if not isinstance(var, float):
+        require_tensor("gaussian_nll_loss", "var", 2, var)
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -63,6 +75,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
+    check_castable(np.dtype(np.float32), var._array.dtype)
     var = _raised(var, eps)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)
     if full:
@@ -78,8 +91,11 @@ def _broadcasts(input, var):
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """Average distances for targets 1, and what they lack of `margin` for targets -1."""
     reduction = choose_reduction(size_average, reduce, reduction)
+    _check_target(input, target)
+    if not input.dtype.is_floating_point:
+        margin = int(margin)  # the difference is of the type of the input
     lacking = clamp_min.function(margin - input, 0)
-    return reduce_tensor(where.function(target != 1, lacking, 0.0) + where.function(target != -1, input, 0.0), reduction)
+    return reduce_tensor(where.function(target != 1, lacking, 0) + where.function(target != -1, input, 0), reduction)
 
 
 @composite(**_HERE)
@@ -96,12 +112,14 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
 
 @primitive(
     name="soft_margin_loss", overload="all", node="SoftMarginLossBackward0",
+    kinds="fc",
     vjp={
         "self": lambda grad, self, target, reduction, self_shape: _share(grad, self_shape, reduction) * (-target * sigmoid(-target * self))
     },
 )  # fmt: skip
 def _soft_margin(self, target, reduction):
-    losses = np.logaddexp(-widened(target) * widened(self), np.float32(0))
+    exponent = -widened(target) * widened(self)
+    losses = np.log1p(np.exp(exponent)) if exponent.dtype.kind == "c" else np.logaddexp(exponent, np.float32(0))
     return _reduced(losses.astype(self.dtype, copy=False), reduction)
 
 
@@ -114,9 +132,11 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
         raise RuntimeError(
             "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. This input cannot have requires_grad True."
         )
-    if tuple(input.shape) != tuple(target.shape):
-        raise RuntimeError(f"The size of tensor a {tuple(input.shape)} must match the size of tensor b {tuple(target.shape)}")
-    return _soft_margin.function(input, target, reduction)
+    check_castable(target._array.dtype, input._array.dtype)
+    shape = broadcast_shape((input._array.shape, target._array.shape))
+    if shape != input._array.shape:
+        raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
+    return _soft_margin.function(input, target.to(input.dtype), reduction)
 
 
 # ---- embeddings
@@ -125,14 +145,17 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
 @composite(namespace=("", "nn.functional"), method=False)
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """Give the cosine of the angle between vectors along a dimension. Lengths below `eps` count as `eps`."""
-    if not x1.is_floating_point() and not x2.is_floating_point():
-        raise RuntimeError("expected common dtype to be floating point")
+    check_dim(dim, max(x1.ndim, x2.ndim))
+    kind = dtypes.promote_types(x1.dtype, x2.dtype)
+    if not kind.is_floating_point:
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {kind.tensor_name}")
+    x1, x2 = x1.to(kind), x2.to(kind)
     first, second = (x / _raised(vector_norm.function(x, 2, dim, True), eps) for x in _same_size(x1, x2))
     return (first * second).sum(dim)
 
 
 def _same_size(x1, x2):
-    shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
+    shape = broadcast_shape((x1._array.shape, x2._array.shape))
     return x1.expand(shape), x2.expand(shape)
 
 
@@ -140,12 +163,13 @@ def _same_size(x1, x2):
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """Average `1 - cos` of pairs with target 1, and what the cosine exceeds `margin` by of those with target -1."""
     reduction = choose_reduction(size_average, reduce, reduction)
+    require_tensor("cosine_embedding_loss", "target", 2, target)
     if target.ndim not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if target.ndim == 1 and input1.ndim != 2:
+    if target.ndim == 1 and (input1.ndim != 2 or input2.ndim != 2):
         raise RuntimeError("1D target tensor expects 2D input tensors, but found inputs with sizes "
                            f"{list(input1.shape)} and {list(input2.shape)}.")  # fmt: skip
-    if target.ndim == 0 and input1.ndim != 1:
+    if target.ndim == 0 and (input1.ndim != 1 or input2.ndim != 1):
         raise RuntimeError("0D target tensor expects 1D input tensors, but found inputs with sizes "
                            f"{list(input1.shape)} and {list(input2.shape)}.")  # fmt: skip
     dim = target.ndim
@@ -167,7 +191,17 @@ def _norm_along(self, p, dim, keepdim):
 @facade(namespace=("", "nn.functional"), method=False)
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """Give the `p`-norm of `x1 - x2 + eps` along the last dimension."""
+    require_tensor("pairwise_distance", "x1", 0, x1)
+    require_tensor("pairwise_distance", "x2", 1, x2)
     return _norm_along.function(x1 - x2 + eps, p, -1, keepdim)
+
+
+def _check_dims(anchor, positive, negative):
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise RuntimeError(
+            f"The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor {anchor.ndim}D, "
+            f"positive {positive.ndim}D, and negative {negative.ndim}D inputs"
+        )
 
 
 @composite(**_HERE)
@@ -178,11 +212,7 @@ def triplet_margin_loss(
     reduction = choose_reduction(size_average, reduce, reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        raise RuntimeError(
-            f"The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor {anchor.ndim}D, "
-            f"positive {positive.ndim}D, and negative {negative.ndim}D inputs"
-        )
+    _check_dims(anchor, positive, negative)
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
@@ -195,11 +225,7 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
     _check_reduction(reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
-            f"{anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs"
-        )
+    _check_dims(anchor, positive, negative)
     distance = pairwise_distance if distance_function is None else distance_function
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:

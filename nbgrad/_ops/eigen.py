@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.op import composite, named_result, primitive
 from .._engine.writing import writes_out
 from .decomposition import COMPLEX, LINALG, LinAlgError, adjoint_of, check_square, solve
@@ -62,6 +63,7 @@ def eigh(A, UPLO="L"):
 @writes_out
 def eigvalsh(A, UPLO="L"):
     """Find the eigenvalues of symmetric matrices (…, n, n), in rising order."""
+    check_kinds("linalg_eigh_cpu", A, "fc")
     return _eigh.function(A, UPLO)[0]
 
 

@@ -99,6 +99,9 @@ def einsum(equation, *operands):
         equation, operands = _from_lists(equation, operands)
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
+    for i, x in enumerate(operands):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type(x).__name__}")
     if not operands:
         raise ValueError("einsum(): must provide at least one operand")
     inputs, output = _parse(equation, operands)

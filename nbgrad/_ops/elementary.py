@@ -138,7 +138,7 @@ def atan(self):
         "self": lambda grad, self, other: grad * other * _masked_reciprocal(self * self + other * other),
         "other": lambda grad, self, other: grad * -self * _masked_reciprocal(self * self + other * other),
     },
-    promote="float", in_place=True, aliases=("arctan2",), ufunc=np.arctan2,
+    promote="float", in_place=True, aliases=("arctan2",), ufunc=np.arctan2, kinds="f", tensors=("self", "other"),
 )  # fmt: skip
 def atan2(self, other):
     """Give the angle of the point with ordinate `self` and abscissa `other`, in radians."""
@@ -217,7 +217,7 @@ def atanh(self):
 
 @primitive(
     vjp={"self": lambda grad, self, result: grad * (self / result), "other": lambda grad, other, result: grad * (other / result)},
-    promote="same", in_place=True, ufunc=np.hypot,
+    promote="same", in_place=True, ufunc=np.hypot, kinds="f", tensors=("self", "other"),
 )  # fmt: skip
 def hypot(self, other):
     """Give the length of the hypotenuse over two legs."""
@@ -226,7 +226,7 @@ def hypot(self, other):
 
 @primitive(
     vjp={"self": lambda grad, self, other: grad / (1 + exp(other - self)), "other": lambda grad, self, other: grad / (1 + exp(self - other))},
-    promote="float", ufunc=np.logaddexp,
+    promote="float", ufunc=np.logaddexp, tensors=("self", "other"),
 )  # fmt: skip
 def logaddexp(self, other):
     """Give `log(exp(self) + exp(other))` without overflow."""
@@ -244,7 +244,7 @@ def complex_logaddexp(a, b):
 
 @primitive(
     vjp={"self": lambda grad, self, other: grad / (1 + exp2(other - self)), "other": lambda grad, self, other: grad / (1 + exp2(self - other))},
-    promote="float", ufunc=np.logaddexp2,
+    promote="float", ufunc=np.logaddexp2, tensors=("self", "other"),
 )  # fmt: skip
 def logaddexp2(self, other):
     """Give `log2(2 ** self + 2 ** other)` without overflow."""
@@ -279,7 +279,7 @@ def _sigmoid_backward(grad_output, result_of_sigmoid):
     promote="float",
     promoted=("self",),
     in_place=True,
-    aliases=("special.logit",), jvp=ELEMENTWISE,
+    aliases=("special.logit",), jvp=ELEMENTWISE, kinds="f",
 )
 def logit(self, eps=None):
     """Invert `sigmoid`: `log(x / (1 - x))`, with the elements brought into [eps, 1 - eps] first if `eps` is given."""
@@ -298,7 +298,7 @@ def _logit_slope(grad, self, eps):
 @primitive(
     vjp={"self": lambda grad, self, other: grad * _log_where_positive(self, other), "other": lambda grad, self, other: grad * self / other},
     promote="float", in_place=True, tensors=(), aliases=("special.xlogy",),
-    node=lambda self, other: "XlogyBackward2" if not isinstance(other, Tensor) else "XlogyBackward0" if isinstance(self, Tensor) else "XlogyBackward1", jvp=ELEMENTWISE,
+    node=lambda self, other: "XlogyBackward2" if not isinstance(other, Tensor) else "XlogyBackward0" if isinstance(self, Tensor) else "XlogyBackward1", jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def xlogy(self, other):
     """Give `self * log(other)`, which is 0 where `self` is 0, unless `other` is nan."""
@@ -325,23 +325,21 @@ def _sinc_slope(self):
     return where(self == 0, 0.0, (cos(angle) * angle - sin(angle)) / (angle * self))
 
 
-@primitive(vjp={"self": lambda grad: grad * (math.pi / 180)}, promote="float", in_place=True, node="Deg2RadBackward0", jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: grad * (math.pi / 180)}, promote="float", in_place=True, node="Deg2RadBackward0", jvp=ELEMENTWISE, kinds="f")
 def deg2rad(self):
     """Convert degrees to radians."""
     return self * (math.pi / 180)
 
 
-@primitive(vjp={"self": lambda grad: grad * (180 / math.pi)}, promote="float", in_place=True, node="Rad2DegBackward0", jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: grad * (180 / math.pi)}, promote="float", in_place=True, node="Rad2DegBackward0", jvp=ELEMENTWISE, kinds="f")
 def rad2deg(self):
     """Convert radians to degrees."""
     return self * (180 / math.pi)
 
 
 @primitive(
-    vjp={"self": no_derivative("heaviside"), "values": no_derivative("heaviside")}, promote="same", in_place=True, node="NotImplemented",
+    vjp={"self": no_derivative("heaviside"), "values": no_derivative("heaviside")}, promote="same", in_place=True, node="NotImplemented", tensors=("self", "values"), kinds="fiub", alike=("self", "values"),
 )  # fmt: skip
 def heaviside(self, values):
     """Give 0 for negative elements, 1 for positive ones and `values` at 0."""
-    if self.dtype != values.dtype:
-        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     return np.where(self == 0, values, self > 0).astype(self.dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import must_be
 from .._engine.batched import BatchedArray, zeros_for
 from .._engine.op import LINEAR, composite, plain, primitive
 from .._engine.tensor import check_dim
@@ -375,6 +376,10 @@ def _frequencies(name, n, d, indices, dtype, out, requires_grad, options):
     kind = numpy_type(dtype, None if out is None else out._array.dtype)
     if kind.kind not in "fc":
         raise RuntimeError(f"{name} requires a floating point or complex dtype")
+    if type(n) is float:
+        raise must_be(f"fft_{name}", "n", 0, "int", n)
+    if isinstance(d, (str, list, tuple)):
+        raise must_be(f"fft_{name}", "d", 1, "float", d)
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     with np.errstate(all="ignore"):  # of no points there is one frequency, 0 / 0

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.op import LINEAR, composite, primitive
 from .windows import contiguous_view, extents, over_examples, padded, per_dim, tap_slices
 
@@ -56,6 +57,7 @@ def _check(kernel, dilation, padding, stride):
 )  # fmt: skip
 def _im2col(self, kernel_size, dilation, padding, stride):
     """The windows of (n, c, h, w) as columns (n, c · kernel, windows)."""
+    check_kinds("im2col_out_cpu", self, "fcb")
     _check(kernel_size, dilation, padding, stride)
     shape = self.shape
     if self.ndim not in (3, 4) or 0 in shape[self.ndim - 3 :]:
@@ -76,6 +78,7 @@ def _im2col(self, kernel_size, dilation, padding, stride):
 )  # fmt: skip
 def _col2im(self, output_size, kernel_size, dilation, padding, stride):
     """The sum of columns (n, c · kernel, windows) where their windows lie in (n, c, h, w)."""
+    check_kinds("col2im_out_cpu", self, "fcb")
     _check(kernel_size, dilation, padding, stride)
     shape = self.shape
     if self.ndim not in (2, 3) or 0 in shape[self.ndim - 2 :]:

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import require_tensor
 from .._engine.batched import ARRAYS, BatchedArray, batched_like, outside, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import LINEAR, composite, primitive
-from .._engine.tensor import Tensor, wrap
-from .conversion import _nothing, checked_number
-from .shape import broadcast_shape, dims_of
+from .._engine.tensor import Tensor, check_dim, dim_of, wrap
+from .conversion import _nothing, checked_number, converted_value
+from .shape import broadcast_shape
 
 
 def add_rows(n, index, rows):
@@ -43,7 +44,7 @@ def add_rows(n, index, rows):
 
 
 def _check_index(name, index):
-    if not isinstance(index, ARRAYS) or index.dtype.name not in ("int64", "int32", "uint8"):
+    if not isinstance(index, ARRAYS) or index.size and index.dtype.name not in ("int64", "int32"):
         kind = index.dtype.name if isinstance(index, ARRAYS) else type(index).__name__
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got {kind}" if name != "index_select" else
                            f"index_select(): Expected dtype int32 or int64 for index but got: {kind}")  # fmt: skip
@@ -54,7 +55,7 @@ def _checked_places(name, shape, dim, index):
     ndim = max(len(shape), 1)
     if max(index.ndim, 1) != ndim:
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {'input' if name == 'gather' else 'self'} tensor")
-    d = dims_of(dim, len(shape))[0]
+    d = dim_of(dim, len(shape))
     shape = shape or (1,)
     index = index.reshape(index.shape or (1,))
     if index.size:
@@ -100,7 +101,7 @@ def gather(self, dim, index, *, sparse_grad=False):
     """Take `self[index[i, j], j]` (for `dim=0`) at every place (i, j) of `index`, and so for other dimensions; the result has its shape."""
     _check_index("gather", index)
     if index.size == 0:
-        dims_of(dim, self.ndim)
+        check_dim(dim, self.ndim)
         return np.zeros(index.shape, self.dtype)
     return _one(batched_like(self, index))[_positions("gather", self.shape, dim, index)].reshape(index.shape)
 
@@ -200,7 +201,7 @@ def scatter_add(self, dim, index, src):
     """Copy a tensor with `self[index[i, j], j] += src[i, j]` (for `dim=0`) at every place of `index`."""
     _check_index("scatter_add", index)
     _check_source("scatter_add", self, index, src)
-    dims_of(dim, self.ndim)
+    check_dim(dim, self.ndim)
     return _added_along(self.copy(), dim, index, src)
 
 
@@ -212,10 +213,10 @@ def _vector(name, self, dim, index):
     if not isinstance(index, ARRAYS):
         raise TypeError(f"{name}(): argument 'index' (position 3) must be Tensor, not {type(index).__name__}")
     if index.ndim > 1:
-        raise IndexError(f"{name}(): Index is supposed to be a vector{'' if name == 'index_select' else f', but got dim: {index.ndim}'}")
+        raise (RuntimeError if name == "index_fill" else IndexError)(f"{name}(): Index is supposed to be a vector{'' if name == 'index_select' else f', but got dim: {index.ndim}'}")
     if index.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
-    (d,) = dims_of(dim, self.ndim)
+        raise (IndexError if name == "index_fill" else RuntimeError)(f"{name}(): Expected dtype int32/int64 for index")
+    d = dim_of(dim, self.ndim)
     n = self.shape[d] if self.ndim else 1
     if outside(index, 0 if name in ("index_select", "index_add") else -n, n):
         raise IndexError("index out of range in self" if name in ("index_select", "index_add") else
@@ -259,9 +260,11 @@ def _check_slices(name, self, d, index, source):
     if source.dtype != self.dtype:
         raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {dtypes.of_array(self.dtype).tensor_name} "
                            f"and (source) {dtypes.of_array(source.dtype).tensor_name}")  # fmt: skip
+    if source.ndim and d >= source.ndim:
+        raise RuntimeError(f"{name}_(): Indexing dim {d} is out of bounds of the source tensor with dim {source.ndim}")
     count = source.shape[d] if source.ndim else 1
     if count != index.size:
-        raise RuntimeError(f"{name}_(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {d}")
+        raise (IndexError if name == "index_copy" else RuntimeError)(f"{name}_(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {d}")
     if self.shape != source.shape:
         rest = lambda a: a.shape[:d] + a.shape[d + 1 :]  # noqa: E731
         if rest(self) != rest(source) or bool(self.ndim) != bool(source.ndim):
@@ -316,7 +319,9 @@ def index_fill(self, dim, index, value):
     if isinstance(value, ARRAYS):
         if value.ndim:
             raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-        value = value.astype(self.dtype)
+        if value.dtype.kind == "c" and self.dtype.kind != "c":
+            raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
+        value = converted_value(self.dtype, value)
     else:
         value = checked_number(self.dtype, value)
     _one(out)[(slice(None),) * d + (index,)] = value
@@ -332,6 +337,7 @@ def _distinct(index):
 @composite()
 def take_along_dim(self, indices, dim=None):
     """Gather along a dimension with indices that are broadcast against the tensor; without `dim`, from the flattened tensor."""
+    require_tensor("take_along_dim", "indices", 1, indices)
     if dim is None:
         return take_along_dim(self.reshape((-1,)), indices.reshape((-1,)), 0)
     if indices._array.ndim != self._array.ndim:
@@ -339,7 +345,7 @@ def take_along_dim(self, indices, dim=None):
                            f"dimensions for input, and {indices._array.ndim} dimensions for indices")  # fmt: skip
     if indices._array.dtype.name not in ("int64", "int32"):
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Int or Long but got {indices.dtype.tensor_name}")
-    (d,) = dims_of(dim, self._array.ndim)
+    d = dim_of(dim, self._array.ndim)
     ours, theirs = list(self._array.shape), list(indices._array.shape)
     if not ours:
         return gather.function(self, d, indices)
@@ -390,7 +396,7 @@ def put(self, index, source, accumulate=False):
     """Copy a tensor with elements set (or added to) by their number in the flattened tensor."""
     _flat_index("put", self, index)
     if index.size != source.size:
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, "
+        raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, "
                            f"index.numel() = {index.size}")  # fmt: skip
     if source.dtype != self.dtype:
         raise RuntimeError(f"put_(): Expected self and source to have the same dtype, but got self.dtype = "

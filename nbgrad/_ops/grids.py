@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.dtypes import of_array
 from .._engine.op import LINEAR, MULTILINEAR, facade, primitive
 from .._engine.tensor import Tensor, wrap
@@ -261,6 +262,7 @@ _GRADIENTS = {"input": _of_input, "grid": _of_grid}
 
 
 def _check(input, grid, d, mode, padding):
+    check_kinds(f"grid_sampler_{d}d_cpu", input, "f")
     if input.ndim not in (4, 5) or input.ndim != d + 2:
         raise RuntimeError(f"grid_sampler(): expected {'4D or 5D' if d == 2 else '5D'} input and grid with same number of dimensions, but got input with "
                            f"sizes {list(input.shape)} and grid with sizes {list(grid.shape)}")  # fmt: skip

@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 
 from .._engine import errors
+from .._engine.arguments import must_be, require_tensor
 from .._engine.batched import ARRAYS, BatchedArray, Refused, batched_like, contiguous, outside, zeros_for
 from .._engine.dtypes import of_array
 from .._engine.modes import state
@@ -469,10 +470,14 @@ def _index_put(self, indices, values, accumulate):
 @composite()
 def index_put(self, indices, values, accumulate=False):
     """Copy a tensor with the elements at these index tensors overwritten by `values`, or with `values` added to them."""
+    require_tensor("index_put", "values", 2, values)
+    if not isinstance(accumulate, bool):
+        raise must_be("index_put", "accumulate", 3, "bool", accumulate)
     return _index_put(self, _arrays_of(indices), values, accumulate)
 
 
 @composite(namespace=())
 def index_put_(self, indices, values, accumulate=False):
     """Overwrite the elements at these index tensors by `values`, or add `values` to them; returns the tensor."""
+    require_tensor("index_put_", "values", 2, values)
     return self._index_put_(_arrays_of(indices), values, accumulate)

@@ -7,8 +7,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.batched import ARRAYS, contiguous, zeros_for
 from .._engine.op import LINEAR, composite, primitive
-from .._engine.tensor import Tensor
-from .shape import dims_of
+from .._engine.tensor import Tensor, check_dim, dim_of
 
 
 def common_type(arrays):
@@ -78,10 +77,10 @@ def cat(tensors, dim=0):
     kind = common_type(tensors)
     full = [(i, t) for i, t in enumerate(tensors) if not _legacy_empty(t)]
     if not full:
-        dims_of(dim, 1)
+        check_dim(dim, 1)
         return np.zeros(0, kind)
     first = full[0][1]
-    (d,) = dims_of(dim, first.ndim)
+    d = dim_of(dim, first.ndim)
     for i, t in full:
         if t.ndim != first.ndim:
             raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}")
@@ -134,7 +133,7 @@ def stack(tensors, dim=0):
     for i, t in enumerate(tensors):
         if t.shape != shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}")
-    (d,) = dims_of(dim, len(shape) + 1)
+    d = dim_of(dim, len(shape) + 1)
     lead = (slice(None),) * d + (None,)
     return contiguous(np.concatenate([t[lead] for t in tensors], axis=d, dtype=common_type(tensors), casting="unsafe"))
 
@@ -171,6 +170,9 @@ _stacked("column_stack", "Join tensors along the second dimension, vectors as co
 @primitive(vjp={"tensors": lambda grad, tensors_shape: _of_block_diag(grad, tensors_shape)}, tensors=(), method=False, namespace=(), jvp=LINEAR)
 def _block_diag(tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
+    for i, t in enumerate(tensors):
+        if t.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions")
     out = zeros_for((sum(t.shape[0] for t in tensors), sum(t.shape[1] for t in tensors)), common_type(tensors), *tensors)
     row = column = 0
     for t in tensors:
@@ -190,4 +192,7 @@ def _of_block_diag(grad, shapes):
 @composite(method=False)
 def block_diag(*tensors):
     """Make a matrix with the given matrices along its diagonal and zeros elsewhere; vectors count as rows."""
-    return _block_diag([_at_least(2)(t) if isinstance(t, Tensor) else t for t in tensors])
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return _block_diag([_at_least(2)(t) for t in tensors])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .._engine import errors
+from .._engine.arguments import check_alike, must_be, require_tensor
 from .._engine.batched import anywhere, outside, zeros_for
 from .._engine.batching import by_example
 from .._engine.op import LINEAR, NAMES, composite, facade, plain, primitive
@@ -39,7 +40,7 @@ def _linear(input, weight, bias):
     out = input.dot(weight.T) if type(weight) is np.ndarray else np.dot(input, weight.T)
     if bias is None:
         return out
-    if bias.shape not in ((weight.shape[0],), (1,), ()):
+    if bias.shape not in ((weight.shape[0],), (1,), ()) and not (bias.ndim == 2 and all(n in (1, m) for n, m in zip(bias.shape, out.shape))):
         raise RuntimeError(
             f"The expanded size of the tensor ({weight.shape[0]}) must match the existing size ({bias.shape[-1]}) at non-singleton dimension 1.  "
             f"Target sizes: [{out.shape[0]}, {out.shape[1]}].  Tensor sizes: {list(bias.shape)}"
@@ -55,6 +56,8 @@ def _linear(input, weight, bias):
 @composite("nn.functional.linear", method=False, namespace=HERE)
 def linear(input, weight, bias=None):
     """Compute `input @ weight.T + bias`: (…, m) with a weight (p, m) gives (…, p)."""
+    if bias is not None:
+        require_tensor("linear", "bias", 2, bias)
     n, w = input._array.ndim, weight._array.ndim
     if n == 2 and w == 2:
         return _linear(input, weight, bias)
@@ -83,6 +86,11 @@ def bilinear(input1, input2, weight, bias=None):
     for name, x, d in (("input1", input1, 1), ("input2", input2, 2)):
         if x._array.shape[-1] != weight._array.shape[d]:
             raise RuntimeError(f"bilinear(): {name} size does not match weight size: got {x._array.shape[-1]} but expected {weight._array.shape[d]}")
+    if bias is not None:
+        require_tensor("bilinear", "bias", 3, bias)
+        if bias._array.ndim > 1 or bias._array.ndim and bias._array.shape[0] != weight._array.shape[0]:
+            raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias._array.shape[0]} but expected {weight._array.shape[0]}")
+    check_alike(weight, input1, input2, bias, says="All tensors must have the same dtype, got {} and {}")
     out = NAMES["einsum"]("...i,oij,...j->...o", input1, weight, input2)
     return out if bias is None else out + bias
 
@@ -153,6 +161,8 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
 @by_example
 def one_hot(tensor, num_classes=-1):
     """Turn class numbers into rows of zeros with a one at that number; the classes are counted unless `num_classes` says."""
+    if type(num_classes) is float:
+        raise must_be("one_hot", "num_classes", 1, "int", num_classes)
     array = tensor._array
     if array.dtype != np.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
@@ -257,6 +267,8 @@ def pad(input, pad, mode="constant", value=None):
 
     `mode` is "constant" (of `value`, 0), "reflect", "replicate" or "circular".
     """
+    if isinstance(pad, (str, int, float)) or pad is None:
+        raise must_be("pad", "pad", 1, "tuple of ints", pad)
     pad = tuple(int(p) for p in pad)
     ndim = input._array.ndim
     _check_pairs(pad, ndim)
@@ -305,6 +317,9 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     `attn_mask` (…, l, s) is added to the scores, or lets through where it is True; `is_causal` lets row i see columns up to i.
     Of the weights, `dropout_p` are dropped.
     """
+    if min(x._array.ndim for x in (query, key, value)) < 2:
+        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got query.dim: "
+                           f"{query.ndim} key.dim: {key.ndim} and value.dim: {value.ndim} instead.")  # fmt: skip
     length, sources = query._array.shape[-2], key._array.shape[-2]
     scale = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
     if enable_gqa:

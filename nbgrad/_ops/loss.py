@@ -7,10 +7,12 @@ import warnings
 
 import numpy as np
 
+from .._engine.arguments import check_kinds
 from .._engine.batched import anywhere, as_array, batched_like, everywhere, outside, zeros_for
 from .._engine.observe import tell_read
 from .._engine.op import composite, facade, primitive
 from .._engine.tensor import Tensor
+from .._engine.writing import check_castable
 from .activation import log_softmax
 from .choice import clamp_min, where
 from .elementary import log, sigmoid
@@ -89,7 +91,7 @@ def _distance(name, node, value, slope):
         return _share(grad, _broadcast_shape(self.shape, target.shape), reduction) * slope(_as_numbers(self, target) - _as_numbers(target, self), beta)
 
     @primitive(
-        name=name, overload="pair", node=node, promote="same",
+        name=name, overload="pair", node=node, promote="same", kinds="f",
         vjp={
             "self": lambda grad, self, target, beta, reduction: share(grad, self, target, beta, reduction),
             "target": lambda grad, self, target, beta, reduction: -share(grad, self, target, beta, reduction),
@@ -114,9 +116,17 @@ _huber = _distance(
 )  # fmt: skip
 
 
+def _in_type_of(wanted, other, loss):
+    """The loss in the type of one of the two that it was computed from: PyTorch writes it into memory of that type."""
+    if wanted._array.dtype == other._array.dtype:
+        return loss
+    check_castable(loss._array.dtype, wanted._array.dtype)
+    return loss.to(wanted.dtype)
+
+
 def _check_target(input, target):
-    if not isinstance(target, Tensor):
-        raise TypeError(f"argument 'target' (position 2) must be Tensor, not {type(target).__name__}")
+    """Ask both for their arrays, which tensors alone have: the error names the function that was called, and the argument."""
+    return input._array, target._array
 
 
 def _weighted(losses, weight, reduction):
@@ -131,7 +141,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     input, target = _of_one_size(input, target)
     reduction = choose_reduction(size_average, reduce, reduction)
     if weight is not None:
-        return _weighted(_mse.function(input, target, None, "none"), weight, reduction)
+        return _weighted((input - target) ** 2, weight, reduction)
     return _mse.function(input, target, None, reduction)
 
 
@@ -168,7 +178,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
         return _weighted(_huber.function(input, target, delta, "none"), weight, reduction)
-    return _huber.function(input, target, delta, reduction)
+    return _in_type_of(input, target, _huber.function(input, target, delta, reduction))
 
 
 # ---- classification by probabilities
@@ -266,7 +276,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
     _check_target(input, target)
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-    return _bce_with_logits.function(input, target, weight, pos_weight, reduction)
+    check_kinds("log_sigmoid_cpu", input, "f")
+    return _in_type_of(target, input, _bce_with_logits.function(input, target, weight, pos_weight, reduction))
 
 
 # ---- classification by class indices
@@ -299,7 +310,7 @@ def _class_weights_at(places, ignored, weight, numpy_dtype):
 
 
 @primitive(
-    name="nll_loss", overload="all", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim < 3 else "NllLoss2DBackward0",
+    name="nll_loss", overload="all", kinds="f", outputs=("output", "total_weight"), node=lambda self, *rest: "NllLossBackward0" if self.ndim < 3 else "NllLoss2DBackward0",
     vjp={
         "self": lambda grad_output, target, weight, total_weight, reduction, ignore_index, self_shape: _nll_backward(
             grad_output, target, weight, total_weight, reduction, ignore_index, self_shape
@@ -378,6 +389,8 @@ def _nll_of(input, target, weight, reduction, ignore_index):
             f"tensor of shape: {list(weight.shape)}"
         )
     if input.ndim == 1:
+        if target.ndim == 1 and target.numel() != 1:
+            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.numel()}")
         if target.ndim > 1 or target.numel() != 1:
             raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {list(target.shape)})")
     elif tuple(input.shape[2:]) != tuple(target.shape[1:]):
@@ -390,6 +403,7 @@ def _nll_of(input, target, weight, reduction, ignore_index):
 @facade(**_HERE)
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """Average the negative log-likelihood of the target classes. `input`: log-probabilities (n, classes, ...); `target`: (n, ...)."""
+    _check_target(input, target)
     return _nll_of(input, target, weight, choose_reduction(size_average, reduce, reduction), ignore_index)
 
 

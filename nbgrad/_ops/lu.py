@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import check_kinds
 from .._engine.batched import anywhere, as_array, contiguous
 from .._engine.observe import tell_read
 from .._engine.op import composite, named_result, primitive
@@ -91,6 +92,7 @@ def _of_lu_factor(grad_LU, LU, pivots):
 )  # fmt: skip
 def _lu_factor(A):
     """L (below the diagonal, which is 1) and U in one matrix, row exchanges counted from 1, and the first zero on U's diagonal, counted from 1."""
+    check_kinds("lu_cpu", A, "fc")
     check_floating("torch.linalg.lu_factor", A)
     kinds = (A.dtype, np.int32, np.int32)
     if 0 in A.shape[-2:]:

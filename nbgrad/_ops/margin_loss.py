@@ -191,7 +191,8 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     losses = -(target * logsigmoid.function(input) + (1 - target) * logsigmoid.function(-input))
     if weight is not None:
         losses = losses * weight
-    losses = losses.sum(-1) / input.size(-1)
+    classes = input.ndim - 1  # the dimension, by the input alone
+    losses = losses.sum(classes) / input.size(classes)
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not valid")
     return reduce_tensor(losses, reduction)

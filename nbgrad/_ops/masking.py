@@ -9,7 +9,7 @@ from .._engine.batched import ARRAYS, as_array
 from .._engine.batching import by_example
 from .._engine.op import LINEAR, plain, primitive
 from .._engine.tensor import Tensor, wrap
-from .conversion import checked_number
+from .conversion import checked_number, converted_value
 from .shape import broadcast_shape
 
 
@@ -34,7 +34,7 @@ def masked_fill(self, mask, value):
             raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
         if value.dtype.kind == "c" and self.dtype.kind != "c":
             raise RuntimeError(f"value cannot be converted to type {self.dtype.name} without overflow")
-        value = value.astype(self.dtype)
+        value = converted_value(self.dtype, value)
     else:
         value = checked_number(self.dtype, value)
     out = np.where(mask, as_array(value, self.dtype), self)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import check_alike, check_kinds, require_tensor
 from .._engine.batched import contiguous
 from .._engine.op import LINEAR, MULTILINEAR, composite, primitive, python_operator
-from .._engine.tensor import Tensor, wrap
+from .._engine.tensor import Tensor, dim_of, wrap
 from .._engine.writing import writes_out
 from .shape import _unsafe_view, broadcast_shape, t, transpose, unsqueeze
 
@@ -20,8 +21,7 @@ def _check_types(a, b):
     if a.dtype != b.dtype:
         names = (_C_TYPES.get(x.dtype.name, x.dtype.name) for x in (a, b))
         raise RuntimeError("expected m1 and m2 to have the same dtype, but got: {} != {}".format(*names))
-    if a.dtype.kind == "b":
-        raise RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
+    check_kinds("addmm_impl_cpu_", a, "fiuc")
 
 
 def _name(a):
@@ -96,6 +96,7 @@ def bmm(self, mat2):
             f"Expected size for first two dimensions of batch2 tensor to be: [{self.shape[0]}, {self.shape[2]}] but got: "
             f"[{mat2.shape[0]}, {mat2.shape[1]}]."
         )
+    check_kinds("bmm", self, "fiuc")
     if self.dtype != mat2.dtype:
         raise RuntimeError(f"expected scalar type {_name(self)} but found {_name(mat2)}")
     return np.matmul(self, mat2)
@@ -345,6 +346,8 @@ def _contracted(a, b, dims):
         if dims > min(a.ndim, b.ndim):
             raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return list(range(a.ndim - dims, a.ndim)), list(range(dims))
+    if not isinstance(dims, (tuple, list)) or len(dims) != 2:
+        raise RuntimeError(f"tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, but got dims={dims}")
     left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
     return left, right
 
@@ -442,6 +445,9 @@ def _chained(tensors, split, i, j):
 @writes_out
 def chain_matmul(*matrices):
     """Multiply a chain of matrices in the cheapest order."""
+    for matrix in matrices:
+        if matrix._array.ndim != 2:
+            raise RuntimeError(f"Tensor dimension is {matrix._array.ndim}, expected 2 instead.")
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
@@ -449,6 +455,10 @@ def chain_matmul(*matrices):
 @writes_out
 def vecdot(x, y, *, dim=-1):
     """Add up the products of the elements along a dimension."""
+    require_tensor("linalg_vecdot", "y", 1, y)
+    if x._array.dtype.kind not in "fc":
+        raise RuntimeError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.tensor_name}")
+    check_alike(x, y, says="linalg.vecdot: Expected x and y to have the same dtype, but found x of type {} and y of type {} instead")
     return (x.conj() * y).sum(dim) if x.is_complex() else (x * y).sum(dim)
 
 
@@ -461,15 +471,13 @@ def _cross_dim(shape):
 
 @primitive(
     "linalg.cross", vjp={"self": lambda grad, other, dim: linalg_cross(other, grad, dim=dim), "other": lambda grad, self, dim: linalg_cross(grad, self, dim=dim)},
-    promote="same", method=False, namespace=("linalg",), node="LinalgCrossBackward0", jvp=MULTILINEAR,
+    promote="same", method=False, namespace=("linalg",), node="LinalgCrossBackward0", jvp=MULTILINEAR, kinds="fiuc", alike=("self", "other"), tensors=("self", "other"),
 )  # fmt: skip
 def linalg_cross(self, other, *, dim=-1):
     """Compute the cross product of 3-vectors along a dimension."""
     if self.ndim != other.ndim:
         raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions. got {self.ndim} and {other.ndim}")
-    from .shape import dims_of
-
-    (d,) = dims_of(dim, self.ndim)
+    d = dim_of(dim, self.ndim)
     if self.shape[d] != 3 or other.shape[d] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[d]} and {other.shape[d]}")
     a, b = np.moveaxis(self, d, 0), np.moveaxis(other, d, 0)

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .._engine.arguments import check_alike, check_kinds, must_be, require_tensor
 from .._engine.batched import top_level
 from .._engine.dtypes import finfo, float16, float32
 from .._engine.inplace import assign_in_place
@@ -54,6 +55,13 @@ def _affine(x, weight, bias):
 
 
 # ---- over features
+
+
+def _check_types(name, input, *others):
+    """Refuse what is no real number, and parameters of another type than the input, unless they are the more exact ones of a half."""
+    check_kinds(name, input, "f")
+    if input.dtype is not float16 or any(x is not None and x.dtype is not float32 for x in others):
+        check_alike(input, *others, says="mixed dtype (CPU): expect parameter to have scalar type of {}, not {}")
 
 
 def _last(shape, count):
@@ -102,6 +110,7 @@ def _check_normalized(input, normalized_shape, weight, bias=None):
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
     """Standardize over the last dimensions, which have the sizes `normalized_shape`; then scale by `weight` and shift by `bias`."""
     dims = _check_normalized(input, normalized_shape, weight, bias)
+    _check_types("LayerNormKernelImpl", input, weight, bias)
     return _layer_norm.function(input, weight, bias, dims, eps)[0]
 
 
@@ -109,7 +118,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """Divide by the root of the mean square over the last dimensions, which have the sizes `normalized_shape`; then scale by `weight`."""
     dims = _check_normalized(input, normalized_shape, weight)
-    eps = finfo(input.dtype).eps if eps is None else eps
+    check_kinds("rms_norm", input, "fc")
+    eps = finfo(input.dtype.to_real()).eps if eps is None else eps
     wide = input.to(float32) if input.dtype is float16 else input
     out = wide * rsqrt.function((wide**2).mean(dims, True) + eps)
     return (out if weight is None else out * weight).to(input.dtype)
@@ -166,6 +176,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enable
     """Standardize over groups of channels (dimension 1) and all places; then scale and shift each channel."""
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    _check_types("GroupNormKernelImpl", input, weight, bias)
+    if type(num_groups) is not int:
+        raise must_be("group_norm", "num_groups", 1, "int", num_groups)
     channels = input.shape[1]
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
@@ -256,6 +269,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 
 def _batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps):
+    _check_types("batch_norm", input, weight, bias, running_mean, running_var)
     used = (None, None) if training else (running_mean.detach(), running_var.detach())
     out = _batch_norm.function(input, weight, bias, *used, bool(training), eps)
     if training and running_mean is not None:
@@ -282,6 +296,15 @@ def _move(input, running_mean, running_var, centre, momentum):
 @composite(method=False, namespace=_F)
 def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
     """Standardize each channel of each sample by itself, then scale and shift the channel."""
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
+    for index, x in enumerate((running_mean, running_var, weight, bias)):
+        if x is not None:
+            require_tensor("instance_norm", ("running_mean", "running_var", "weight", "bias")[index], index + 1, x)
+    if any(x is not None and x.ndim > 1 for x in (running_mean, running_var, weight, bias)):
+        raise RuntimeError("instance_norm: running statistics, weight and bias are vectors, one element for each channel")
+    if running_mean is not None and not input.shape[0]:
+        raise IndexError(f"instance_norm: an input of shape {list(input.shape)} has no sample by which to move the running statistics")
     if use_input_stats and math.prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if not use_input_stats and (running_mean is None or running_var is None):

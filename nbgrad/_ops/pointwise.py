@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from .._engine.arguments import must_be
 from .._engine.batched import anywhere, everywhere
 from .._engine.op import ELEMENTWISE, facade, primitive
 from .._engine.tensor import Tensor
@@ -71,7 +72,7 @@ def add(self, other, *, alpha=1):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, alpha: -grad if alpha == 1 else grad * -alpha},
-    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False, jvp=ELEMENTWISE,
+    promote="same", operators=("__sub__",), in_place=True, aliases=("subtract",), bools=False, tensors=(), jvp=ELEMENTWISE,
 )  # fmt: skip
 def sub(self, other, *, alpha=1):
     """Subtract `other`, times `alpha`, from `self`, elementwise."""
@@ -181,7 +182,7 @@ def _check_divisor(self, other):
 
 @primitive(
     vjp={"self": no_derivative("floor_divide"), "other": no_derivative("floor_divide")}, promote="same", in_place=True, node="NotImplemented",
-    operators=("__floordiv__", "__rfloordiv__"), tensors=(),
+    operators=("__floordiv__", "__rfloordiv__"), tensors=(), kinds="fiub",
 )  # fmt: skip
 def floor_divide(self, other):
     """Divide `self` by `other` and round down, elementwise."""
@@ -194,7 +195,7 @@ def floor_divide(self, other):
     promote="same", in_place=True, operators=("__mod__", "__rmod__"), tensors=(),
     node=lambda self, other: (
         "RemainderBackward0" if not isinstance(other, Tensor) else "RemainderBackward1" if isinstance(self, Tensor) else "NotImplemented"
-    ), jvp=ELEMENTWISE,
+    ), jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def remainder(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `other`."""
@@ -213,7 +214,7 @@ def _floored(self, other):
 
 @primitive(
     vjp={"self": lambda grad: grad, "other": lambda grad, self, other: -grad * trunc(self / other)}, promote="same", in_place=True,
-    node=lambda self, other: "FmodBackward1" if isinstance(other, Tensor) else "FmodBackward0", jvp=ELEMENTWISE,
+    node=lambda self, other: "FmodBackward1" if isinstance(other, Tensor) else "FmodBackward0", jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def fmod(self, other):
     """Give what is left of `self` after division by `other`, elementwise, with the sign of `self`."""
@@ -294,6 +295,9 @@ def float_power(self, exponent):
     """Raise `self` to the power `exponent`, elementwise, in float64."""
     from .._engine.dtypes import complex128, float64
 
+    for index, x in enumerate((self, exponent)):
+        if not isinstance(x, (Tensor, int, float, complex, np.number)):
+            raise must_be("float_power", ("self", "exponent")[index], index, "Tensor", x)
     whole = any(x.is_complex() if isinstance(x, Tensor) else isinstance(x, complex) for x in (self, exponent))
     kind, number = (complex128, complex) if whole else (float64, float)
     self, exponent = (x.to(kind) if isinstance(x, Tensor) else number(x) for x in (self, exponent))
@@ -326,18 +330,16 @@ def positive(self):
     in_place=True,
     aliases=("absolute",),
     ufunc=np.abs,
-    analytic=False,
+    analytic=False, kinds="fiuc",
 )
 def abs(self):
     """Give the absolute value of each element. The gradient at 0 is 0."""
     return np.abs(self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="fiub")
 def sign(self):
     """Give -1, 0 or 1 by the sign of each element."""
-    if self.dtype.kind == "c":
-        raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers; use torch.sgn")
     return (
         self.copy()
         if self.dtype.kind == "b"
@@ -366,19 +368,19 @@ def sgn(self):
     return np.sign(self) if self.dtype.kind == "c" else sign.kernel(self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="fiu")
 def floor(self):
     """Round each element down."""
     return _rounded(np.floor, self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="fiu")
 def ceil(self):
     """Round each element up."""
     return _rounded(np.ceil, self)
 
 
-@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("fix",), jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("fix",), jvp=ELEMENTWISE, kinds="fiu")
 def trunc(self):
     """Round each element towards zero."""
     return _rounded(np.trunc, self)
@@ -386,7 +388,7 @@ def trunc(self):
 
 @primitive(
     vjp={"self": lambda grad: _zeros(grad)}, promote="same", in_place=True, aliases=("special.round",),
-    node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE,
+    node=lambda self, decimals: "RoundBackward1" if decimals else "RoundBackward0", jvp=ELEMENTWISE, kinds="fiu",
 )  # fmt: skip
 def round(self, *, decimals=0):
     """Round each element to `decimals` places, halves to even."""
@@ -399,12 +401,10 @@ def round(self, *, decimals=0):
 
 
 def _rounded(function, self):
-    if self.dtype.kind == "b":
-        raise RuntimeError(f"\"{function.__name__}\" not implemented for 'Bool'")
     return self.copy() if self.dtype.kind in "iu" else function(self)
 
 
-@primitive(vjp={"self": lambda grad: grad}, promote="same", in_place=True, jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad: grad}, promote="same", in_place=True, jvp=ELEMENTWISE, kinds="f")
 def frac(self):
     """Give the part of each element behind the point, with its sign."""
     return self - np.trunc(self)

@@ -12,11 +12,13 @@ import numpy as np
 
 from .._engine import errors
 from .._engine import vmap_draws as draws
+from .._engine.arguments import check_kinds, must_be
 from .._engine.batched import ARRAYS, anywhere, contiguous
 from .._engine.dtypes import of_array
 from .._engine.observe import tell_read
 from .._engine.op import ALIASES, composite, facade, plain, primitive
 from .._engine.tensor import Tensor, wrap
+from .._engine.writing import check_castable
 from .choice import where
 from .conversion import _nothing
 from .creation import check_options, like, made, numpy_type, sizes_of, zeros_like
@@ -66,6 +68,7 @@ def _random_node(self, from_, to, generator):
 @_in_place(node=_random_node)
 def random_(self, from_=None, to=None, *, generator=None):
     """Fill with integers from [from, to), or from [0, from) given one number, or from all that the type holds; returns the tensor."""
+    check_kinds("random_kernel_cpu", self, "fiub")
     if from_ is None:
         _fill(self, lambda shape: draws.full_range(shape, self.dtype, generator=generator))
     else:
@@ -79,6 +82,7 @@ def random_(self, from_=None, to=None, *, generator=None):
 )  # fmt: skip
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fill with ones of probability `p` and zeros; `p` may be a tensor with one probability each. Returns the tensor."""
+    check_kinds("bernoulli_scalar_cpu_", self, "fiub")
     if isinstance(p, ARRAYS):
         draws.write(self, draws.bernoulli(p, self.shape, generator=generator))
     else:
@@ -100,6 +104,7 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
 @_in_place(node="GeometricBackward0")
 def geometric_(self, p, *, generator=None):
     """Fill with the numbers of trials up to a first success of probability `p`; returns the tensor."""
+    check_kinds("geometric_cpu", self, "fiu")
     _fill(self, lambda shape: draws.geometric(shape, self.dtype, p, generator=generator))
 
 
@@ -230,7 +235,12 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         if size is not None:
             raise TypeError("normal() received an invalid combination of arguments: size goes with two numbers")
+        if isinstance(std, Tensor) and std.is_complex():
+            raise RuntimeError("normal expects standard deviation to be non-complex")
+        check_kinds("normal_kernel_cpu", mean if isinstance(mean, Tensor) else std, "fc")
         drawn = _normal_around.function(mean, std, generator=generator)
+        if isinstance(mean, Tensor):
+            drawn = drawn.to(mean.dtype)
         return drawn if out is None else made(drawn._array, out=out)
     if size is None:
         raise TypeError("normal() received an invalid combination of arguments: tensors, or numbers with a size, are expected")
@@ -241,10 +251,7 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
 @primitive("_bernoulli", vjp={"self": lambda grad: _nothing(grad)}, method=False, namespace=(), node="BernoulliBackward0")
 def _bernoulli(self, *, generator=None):
     """Draw a 0 or 1 for each element, which is the probability of 1."""
-    if self.dtype.kind != "f":
-        from .._engine.dtypes import of_array
-
-        raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{of_array(self.dtype).tensor_name}'")
+    check_kinds("bernoulli_tensor_cpu_p_", self, "f")
     return draws.bernoulli(contiguous(self), generator=generator).reshape(self.shape).astype(self.dtype)
 
 
@@ -271,13 +278,25 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 # ---- dropout
 
 
-def _check_probability(p):
+def _check_probability(p, error=ValueError):
     if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise error(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
 def _times(input, noise, inplace):
     return input.mul_(noise) if inplace else input * noise
+
+
+def _check_dropout(name, p, train):
+    _check_probability(p, RuntimeError)
+    if not isinstance(train, bool):
+        raise must_be(name, "train", 2, "bool", train)
+
+
+def _check_scalable(array):
+    check_kinds("bernoulli_scalar_cpu_", array, "fiub")
+    if array.dtype.kind != "f":
+        check_castable(np.dtype(np.float32), array.dtype)
 
 
 def _dropped(input, p, training, inplace):
@@ -286,10 +305,7 @@ def _dropped(input, p, training, inplace):
         return input
     if p == 1:
         return _times(input, wrap(np.zeros((), array.dtype)), inplace)
-    if array.dtype.kind != "f":
-        from .._engine.writing import check_castable
-
-        check_castable(np.dtype(np.float32), array.dtype)
+    _check_scalable(array)
     return _times(input, wrap(like(array, lambda shape, kind: draws.dropout_noise(shape, kind, p), array.dtype)), inplace)
 
 
@@ -303,14 +319,14 @@ def functional_dropout(input, p=0.5, training=True, inplace=False):
 @composite(method=False)
 def dropout(input, p, train):
     """Set each element to zero with probability `p` if `train`, and multiply the others by 1 / (1 - p)."""
-    _check_probability(p)
+    _check_dropout("dropout", p, train)
     return _dropped(input, p, train, False)
 
 
 @composite(method=False)
 def dropout_(input, p, train):
     """Set each element in place to zero with probability `p` if `train`, and multiply the others by 1 / (1 - p)."""
-    _check_probability(p)
+    _check_dropout("dropout_", p, train)
     return _dropped(input, p, train, True)
 
 
@@ -322,6 +338,7 @@ def _features_dropped(input, p, training, inplace):
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     if p == 1:
         return _times(input, wrap(np.zeros((), array.dtype)), inplace)
+    _check_scalable(array)
     return _times(input, wrap(draws.dropout_noise((*array.shape[:2], *(1 for _ in array.shape[2:])), array.dtype, p)), inplace)
 
 
@@ -359,6 +376,7 @@ def _alpha_dropped(input, p, training, inplace, features):
         return input
     if p == 1:
         return _times(input, wrap(np.zeros((), array.dtype)), inplace)
+    _check_scalable(array)
     shape = (*array.shape[:2], *(1 for _ in array.shape[2:])) if features else array.shape
     keep = draws.bernoulli(1 - p, shape).astype(array.dtype)
     saturated = 1.7580993408473766  # where SELU ends on the negative side, negated

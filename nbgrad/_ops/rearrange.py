@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import must_be
 from .._engine.batched import zeros_for
 from .._engine.op import LINEAR, composite, primitive
-from .._engine.tensor import Tensor, check_dim, wrap
+from .._engine.tensor import Tensor, check_dim, dim_of, wrap
 from .shape import dims_of
 
 
@@ -100,7 +101,7 @@ def triu(self, diagonal=0):
 
 
 def _two_dims(name, ndim, dim1, dim2):
-    a, b = dims_of(dim1, ndim)[0], dims_of(dim2, ndim)[0]
+    a, b = dim_of(dim1, ndim), dim_of(dim2, ndim)
     if a == b:
         raise RuntimeError(f"{name} dimensions cannot be identical {dim1}, {dim2}")
     return a, b
@@ -178,7 +179,7 @@ def diagflat(self, offset=0):
     return self.contiguous().view((-1,)).diag(offset)
 
 
-@primitive(vjp={"self": lambda grad, self_shape: _diagonal_backward(grad.reshape(grad.shape + (1,)), self_shape, 0, 0, 1)}, jvp=LINEAR)
+@primitive(vjp={"self": lambda grad, self_shape: _diagonal_backward(grad.reshape(grad.shape + (1,)), self_shape, 0, 0, 1)}, jvp=LINEAR, kinds="fiuc")
 def trace(self):
     """Add up the diagonal of a matrix."""
     if self.ndim != 2:
@@ -239,13 +240,14 @@ def repeat_interleave(self, repeats=None, dim=None, *, output_size=None):
     if self._array.ndim == 0:
         self = self.reshape((1,))
     shape = self._array.shape
-    if isinstance(repeats, int):
+    if not isinstance(repeats, (int, np.integer, Tensor)):
+        raise must_be("repeat_interleave", "repeats", 1, "Tensor or int", repeats)
+    if not isinstance(repeats, Tensor):
         if repeats < 0:
             raise RuntimeError("repeats must be non-negative")
         # a new dimension of copies beside `dim`, then both joined
         out = self.unsqueeze(dim + 1).expand((*shape[: dim + 1], repeats, *shape[dim + 1 :])).clone(memory_format=dtypes.contiguous_format)
         return out.flatten(dim, dim + 1)
-    repeats = repeats if isinstance(repeats, Tensor) else Tensor.new_tensor(self, repeats, dtype=None)
     _check_repeats(repeats)
     if repeats._array.ndim and repeats._array.size not in (1, shape[dim]):
         raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {repeats._array.size} "

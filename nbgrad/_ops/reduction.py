@@ -113,10 +113,9 @@ def nanmean(self, dim=None, keepdim=False, *, dtype=None):
 def prod(self, dim=None, keepdim=False, *, dtype=None):
     """Multiply all elements, or those along `dim`. Integers and bools are multiplied as int64."""
     kind = _summed_type(self, dtype)
-    if self.ndim == 0:
-        dims_of(dim, 0)
-        return self.astype(kind)
-    return np.multiply.reduce(self, axis=None if dim is None else dims_of(dim, self.ndim), dtype=kind, keepdims=keepdim)
+    if dim is not None:
+        check_dim(dim, self.ndim)
+    return np.multiply.reduce(self, axis=dim, dtype=kind, keepdims=keepdim) if self.ndim else self.astype(kind)
 
 
 def _prod_gradient(grad, self, result, dim, keepdim):
@@ -175,18 +174,16 @@ def _check_not_empty(self, name, dim):
 
 def _extreme(ufunc, self, name, dim, keepdim):
     _check_not_empty(self, name, dim)
-    if self.dtype.kind == "c":
-        raise RuntimeError(f"{name}(): does not support complex input")
     return ufunc.reduce(self, axis=dims_of(dim, self.ndim), keepdims=keepdim) if self.ndim else (dims_of(dim, 0), self.copy())[1]
 
 
-@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)}, jvp=REDUCTION)
+@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)}, jvp=REDUCTION, kinds="fiub")
 def amax(self, dim=(), keepdim=False):
     """Give the largest element, or those along `dim` (a dimension or several). Equal ones share the gradient."""
     return _extreme(np.maximum, self, "amax", dim, keepdim)
 
 
-@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)}, jvp=REDUCTION)
+@primitive(vjp={"self": lambda grad, self, result, dim, keepdim: _even(grad, self, result, dim, keepdim)}, jvp=REDUCTION, kinds="fiub")
 def amin(self, dim=(), keepdim=False):
     """Give the smallest element, or those along `dim` (a dimension or several). Equal ones share the gradient."""
     return _extreme(np.minimum, self, "amin", dim, keepdim)
@@ -194,7 +191,7 @@ def amin(self, dim=(), keepdim=False):
 
 @primitive(
     vjp={"self": lambda grad_min, grad_max, self, min, max, dim, keepdim: _either(grad_min, grad_max, self, min, max, dim, keepdim)},
-    outputs=("min", "max"),
+    outputs=("min", "max"), kinds="fiub",
 )
 def aminmax(self, *, dim=None, keepdim=False):
     """Give the smallest and the largest element, or those along `dim`."""
@@ -206,13 +203,13 @@ def _either(grad_min, grad_max, self, min, max, dim, keepdim):
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-@primitive(name="max", overload="all", node="MaxBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
+@primitive(name="max", overload="all", node="MaxBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION, kinds="fiub")
 def _max(self):
     """Give the largest element."""
     return _extreme(np.maximum, self, "max", None, False)
 
 
-@primitive(name="min", overload="all", node="MinBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
+@primitive(name="min", overload="all", node="MinBackward1", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION, kinds="fiub")
 def _min(self):
     """Give the smallest element."""
     return _extreme(np.minimum, self, "min", None, False)
@@ -255,6 +252,8 @@ def picked(self, chosen, dim, keepdim):
 
 
 def _extreme_along(self, name, choose, dim, keepdim):
+    if self.dtype.kind == "c":
+        raise RuntimeError(f"{name}(): does not support complex input")
     check_dim(dim, self.ndim)
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
@@ -311,7 +310,7 @@ def _choose_extreme(of_all, along, of_two, self, dim, keepdim, other, out):
 
 def _arg(choose, self, name, dim, keepdim):
     if self.dtype.kind in "bc":
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
+        raise RuntimeError(f"{name}(): does not support {'bool' if self.dtype.kind == 'b' else 'complex'} input")
     if dim is None:
         _check_not_empty(self, name, None)
         return as_array(choose(self)).reshape((1,) * self.ndim if keepdim else ()).astype(np.int64)

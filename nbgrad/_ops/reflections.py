@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import check_kinds
 from .._engine.op import primitive
 from .decomposition import LINALG, adjoint_of, check_floating
 from .joining import cat
@@ -22,6 +23,7 @@ from .shape import unsqueeze
 @primitive(vjp={"self": no_derivative("geqrf")}, outputs=("a", "tau"), node="NotImplemented")
 def geqrf(self):
     """Factor matrices (…, m, n) as LAPACK does: R on and above the diagonal of `a`, and the reflections of which Q is the product below it."""
+    check_kinds("geqrf_cpu", self, "fc")
     check_floating("geqrf", self)
     k = min(self.shape[-2:])
     if not k:

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from .._engine.arguments import must_be
 from .._engine.batched import outside
 from .._engine.op import LINEAR, NAMES, composite, primitive
 from .._engine.tensor import Tensor
@@ -84,6 +85,8 @@ def _adaptive_max_pool(self, output_size):
 
 def wanted_sizes(name, d, input, output_size):
     """The sizes that an adaptive pooling shall give: one number for all dimensions, None for as many as there are."""
+    if isinstance(output_size, (str, float)) or output_size is None:
+        raise must_be(name, "output_size", 1, "tuple of ints", output_size)
     if isinstance(output_size, int) or not hasattr(output_size, "__len__"):
         output_size = (output_size,) * d
     if len(output_size) > input._array.ndim:

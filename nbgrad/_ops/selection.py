@@ -9,8 +9,7 @@ import numpy as np
 from .._engine import errors
 from .._engine.batched import batched_like, zeros_for
 from .._engine.op import LINEAR, composite, primitive
-from .._engine.tensor import Tensor
-from .shape import dims_of
+from .._engine.tensor import Tensor, check_dim, dim_of
 
 
 @primitive(vjp={"self": lambda grad, self_shape, dim, index: _select_backward(grad, self_shape, dim, index)}, view=True)
@@ -18,7 +17,7 @@ def select(self, dim, index):
     """Take the slice at `index` of a dimension, which goes away; a view."""
     if self.ndim == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     index = operator.index(index)
     n = self.shape[dim]
     if not -n <= index < n:
@@ -44,7 +43,7 @@ def slice_(self, dim=0, start=None, end=None, step=1):
     """Take every `step`-th slice of a dimension from `start` to, and without, `end`; a view."""
     if self.ndim == 0:
         raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     if step <= 0:
         raise RuntimeError("slice step must be positive")
     return self[(slice(None),) * dim + (slice(start, end, step),)]
@@ -71,7 +70,7 @@ def narrow(self, dim, start, length):
     if isinstance(start, Tensor) and (start._array.ndim or start._array.dtype.kind not in "iu"):
         raise RuntimeError("start must be an 0-dim integral Tensor.")
     start = operator.index(start)
-    (d,) = dims_of(dim, self._array.ndim)
+    d = dim_of(dim, self._array.ndim)
     n = self._array.shape[d]
     if not -n <= start <= n:
         raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
@@ -94,11 +93,11 @@ def unfold(self, dimension, size, step):
     """Take all windows of `size` slices of a dimension, `step` apart; the windows' own dimension comes last. A view."""
     if self.ndim == 0:
         if dimension not in (0, -1):
-            dims_of(dimension, 0)
+            check_dim(dimension, 0)
         if size > 1:
             raise RuntimeError(f"maximum size for tensor at dimension 0 is 1 but size is {size}")
         return self.reshape((1,))[:size]
-    (dimension,) = dims_of(dimension, self.ndim)
+    dimension = dim_of(dimension, self.ndim)
     n = self.shape[dimension]
     if size < 0:
         raise RuntimeError(f"size is {size} but must be >= 0")

@@ -9,7 +9,7 @@ import numpy as np
 from .._engine import dtypes, errors
 from .._engine.inplace import make_reshaping
 from .._engine.op import LINEAR, composite, dress, primitive
-from .._engine.tensor import Tensor, check_dim
+from .._engine.tensor import Tensor, check_dim, dim_of
 
 
 def dims_of(dims, ndim):
@@ -139,7 +139,7 @@ def reshape_as(self, other):
 def flatten(self, start_dim=0, end_dim=-1):
     """Join the dimensions from `start_dim` to `end_dim` into one."""
     shape = self._array.shape
-    (start,), (end,) = dims_of(start_dim, len(shape)), dims_of(end_dim, len(shape))
+    start, end = dim_of(start_dim, len(shape)), dim_of(end_dim, len(shape))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not shape:
@@ -162,7 +162,7 @@ def ravel(self):
 def unflatten(self, dim, sizes):
     """Split one dimension into several of the given sizes, of which one may be -1."""
     shape = self._array.shape
-    (d,) = dims_of(dim, len(shape))
+    d = dim_of(dim, len(shape))
     sizes = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import check_kinds, must_be, require_tensor
 from .._engine.batched import as_array, contiguous
 from .._engine.batching import by_example
 from .._engine.dtypes import of_array
 from .._engine.observe import tell_read
 from .._engine import errors
 from .._engine.op import composite, plain, primitive
-from .._engine.tensor import Tensor, check_dim, wrap
+from .._engine.tensor import Tensor, check_dim, dim_of, wrap
 from .._engine.writing import writes_out
 from .gathering import _gather_backward
-from .shape import dims_of
 from .ties import SHORT, largest_first, order_of_kth, sorted_order, with_ties
 
 
@@ -26,7 +26,7 @@ def _order(self, dim, descending):
 
 
 def _sorted(self, dim, descending, stable):
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     if self.dtype.kind == "c":
         raise RuntimeError("Sort currently does not support complex dtypes on CPU")
     if self.ndim == 0:
@@ -50,6 +50,7 @@ def sort(self, dim=-1, descending=False, *, stable=False):
 @plain(method=True)
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """Give the places of the elements along a dimension in the order of their values."""
+    require_tensor("argsort", "self", 0, input)
     tell_read(input)
     return wrap(_sorted(input._array, dim, descending, stable)[1])
 
@@ -63,11 +64,11 @@ def msort(self):
 @primitive(vjp={"self": _chosen}, outputs=("values", "indices"))
 def topk(self, k, dim=-1, largest=True, sorted=True):
     """Take the `k` largest (or smallest) elements along a dimension, in order unless `sorted` is False; gives the values and where they were."""
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     if not 0 <= k <= (self.shape[dim] if self.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if self.dtype.kind in "bc":
-        raise NotImplementedError(f"\"topk_cpu\" not implemented for '{of_array(self.dtype).tensor_name}'")
+        raise RuntimeError(f"topk does not support {'bool' if self.dtype.kind == 'b' else 'complex'} dtypes on CPU")
     if self.ndim == 0:
         return (self.copy(), np.zeros((), np.int64)) if k else (np.zeros(0, self.dtype), np.zeros(0, np.int64))
     order = _few_of_many(self, k, dim, largest) if sorted else None
@@ -97,11 +98,11 @@ def _few_of_many(self, k, dim, largest):
 
 @primitive(
     vjp={"self": lambda grad_values, self_shape, dim, keepdim, indices: _of_kth(grad_values, self_shape, dim, keepdim, indices)},
-    outputs=("values", "indices"),
+    outputs=("values", "indices"), kinds="fiu",
 )  # fmt: skip
 def kthvalue(self, k, dim=-1, keepdim=False):
     """Take the `k`-th smallest element along a dimension, counted from 1; gives the values and where they were."""
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     n = self.shape[dim] if self.ndim else 1
     if self.size == 0 and n == 0:
         raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
@@ -132,6 +133,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     """Give the distinct elements in order, or the distinct slices of a dimension; also where each one came to, and how often it is there."""
     tell_read(input)
     array = input._array
+    check_kinds("unique", array, "fiub")
     if dim is not None:
         check_dim(dim, array.ndim)
         if array.ndim == 0:
@@ -176,6 +178,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     """Drop elements, or slices of a dimension, that equal the one before; also where each one came to, and the lengths of the runs."""
     tell_read(input)
     array = input._array
+    check_kinds("unique", array, "fiub")
     rows = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
     if len(rows):
         differs = rows[1:] != rows[:-1]
@@ -189,10 +192,20 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     return _with_extras(_runs, input, values, inverse.reshape(array.shape) if dim is None else inverse, counts, return_inverse, return_counts)
 
 
+def _check_searched(function, name, index, values):
+    """Values that are looked for are a tensor or a number."""
+    if not isinstance(values, (Tensor, int, float, complex, np.number, np.bool_)):
+        raise must_be(function, name, index, "Tensor", values)
+
+
 @plain()
 @by_example
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Say for each element whether it is among `test_elements`."""
+    for index, (name, x) in enumerate((("elements", elements), ("test_elements", test_elements))):
+        _check_searched("isin", name, index, x)
+        if isinstance(x, Tensor) and x._array.dtype.kind in "bc":
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {x.dtype.tensor_name}")
     tell_read(elements, test_elements)
     a, b = (x._array if isinstance(x, Tensor) else as_array(x) for x in (elements, test_elements))
     return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
@@ -209,12 +222,10 @@ def _searched(name, sequence, values, right, side, out_int32, sorter=None):
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
         )
     side = side or ("right" if right else "left")
+    _check_searched(name, "self", 1, values)
     array = values._array if isinstance(values, Tensor) else as_array(values)
-    if isinstance(values, Tensor) and array.dtype != sequence.dtype:
-        raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor dtype "
-            f"{of_array(sequence.dtype).tensor_name} and input value tensor dtype {of_array(array.dtype).tensor_name}"
-        )
+    for x in (sequence, array):
+        check_kinds("searchsorted_out_cpu", x, "fiub")
     if sequence.ndim == 0:
         raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
                            "tensor dim(0)")  # fmt: skip
@@ -249,7 +260,10 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
     tell_read(input, boundaries)
     if boundaries._array.ndim != 1:
         raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
+    _check_searched("bucketize", "self", 0, input)
     array = input._array if isinstance(input, Tensor) else as_array(input)
+    for x in (boundaries._array, array):
+        check_kinds("searchsorted_out_cpu", x, "fiub")
     found = np.searchsorted(boundaries._array, array, "right" if right else "left")
     return wrap(as_array(found).astype(np.int32 if out_int32 else np.int64))
 
@@ -259,7 +273,8 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
 def bincount(input, weights=None, minlength=0):
     """Count how often each integer from 0 on is there, or add up the weights of each."""
     array = input._array
-    if array.ndim != 1 or array.dtype.kind not in "iu" or array.size and array.min() < 0:
+    check_kinds("bincount_cpu", array, "iu")
+    if array.ndim != 1 or array.size and array.min() < 0:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
@@ -278,6 +293,9 @@ def bincount(input, weights=None, minlength=0):
 @by_example
 def histc(input, bins=100, min=0, max=0):
     """Count the elements in `bins` equal bins from `min` to `max`; by default from the least to the greatest element."""
+    for index, (name, bound) in enumerate((("min", min), ("max", max))):
+        if isinstance(bound, (str, list, tuple)) or bound is None:
+            raise must_be("histc", name, index + 2, "Number", bound)
     array = input._array
     if array.dtype.kind != "f":
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{of_array(array.dtype).tensor_name}'")

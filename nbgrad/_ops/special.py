@@ -33,7 +33,7 @@ def check_real(name, array, halves=True):
     vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (2 / math.sqrt(math.pi))},
     promote="float",
     in_place=True,
-    aliases=("special.erf",), jvp=ELEMENTWISE,
+    aliases=("special.erf",), jvp=ELEMENTWISE, kinds="f",
 )
 def erf(self):
     """Take the error function."""
@@ -44,7 +44,7 @@ def erf(self):
     vjp={"self": lambda grad, self: exp(-(self * self)) * grad * (-2 / math.sqrt(math.pi))},
     promote="float",
     in_place=True,
-    aliases=("special.erfc",), jvp=ELEMENTWISE,
+    aliases=("special.erfc",), jvp=ELEMENTWISE, kinds="f",
 )
 def erfc(self):
     """Take 1 minus the error function, exactly also where that is small."""
@@ -55,14 +55,14 @@ def erfc(self):
     vjp={"self": lambda grad, result: exp(result * result) * grad * (math.sqrt(math.pi) / 2)},
     promote="float",
     in_place=True,
-    aliases=("special.erfinv",), jvp=ELEMENTWISE,
+    aliases=("special.erfinv",), jvp=ELEMENTWISE, kinds="f",
 )
 def erfinv(self):
     """Invert the error function, on (-1, 1)."""
     return as_array(_scipy("erfinv")(widened(self))).astype(self.dtype, copy=False)
 
 
-@primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",), jvp=ELEMENTWISE)
+@primitive(vjp={"self": lambda grad, self: grad * digamma(self)}, promote="float", in_place=True, aliases=("special.gammaln",), jvp=ELEMENTWISE, kinds="f")
 def lgamma(self):
     """Take the logarithm of the absolute value of the gamma function."""
     return np.where(self == -np.inf, np.inf, _scipy("gammaln")(widened(self))).astype(self.dtype)
@@ -70,7 +70,7 @@ def lgamma(self):
 
 @primitive(
     vjp={"self": lambda grad, self: grad * _polygamma(self, 1)}, promote="float", in_place=True, aliases=("special.digamma", "special.psi"),
-    jvp=ELEMENTWISE,
+    jvp=ELEMENTWISE, kinds="f",
 )
 def digamma(self):
     """Take the logarithmic derivative of the gamma function."""
@@ -83,7 +83,7 @@ def digamma(self):
     promoted=("self",),
     method=False,
     namespace=(),
-    node="PolygammaBackward0",
+    node="PolygammaBackward0", kinds="f",
 )
 def _polygamma(self, n):
     """Take the n-th derivative of `digamma`."""
@@ -116,7 +116,7 @@ def polygamma(n, input):
 
 @primitive(
     name="special.entr", vjp={"self": lambda grad, self: grad * (-log(self) - 1)}, promote="float", namespace=("special",), method=False,
-    node="SpecialEntrBackward0", jvp=ELEMENTWISE,
+    node="SpecialEntrBackward0", jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def entr(self):
     """Give `-x * log(x)`: 0 at 0, -inf for negative elements."""
@@ -129,7 +129,7 @@ def entr(self):
     vjp={
         "self": lambda grad, self, other: grad * _log1p_where_defined(self, other),
         "other": lambda grad, self, other: grad * self / (other + 1),
-    }, jvp=ELEMENTWISE,
+    }, jvp=ELEMENTWISE, kinds="f",
 )  # fmt: skip
 def xlog1py(self, other):
     """Give `self * log1p(other)`, which is 0 where `self` is 0, unless `other` is nan."""

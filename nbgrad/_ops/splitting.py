@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._engine.arguments import must_be
 from .._engine.op import composite, primitive
-from .._engine.tensor import Tensor
+from .._engine.tensor import Tensor, dim_of
 from .joining import cat, stack
 from .selection import slice_
-from .shape import dims_of
 
 
 @primitive(vjp={"self": lambda grads, dim: stack(grads, dim)}, outputs="tuple", view=True)
@@ -16,7 +16,7 @@ def unbind(self, dim=0):
     """Take a tensor apart along a dimension: a tuple of views without that dimension."""
     if self.ndim == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions" if dim in (0, -1) else f"Dimension specified as {dim} but tensor has no dimensions")
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     rows = self if dim == 0 else np.moveaxis(self, dim, 0)
     return tuple(rows[i, ...] for i in range(rows.shape[0]))
 
@@ -48,7 +48,7 @@ def _check_has_dims(name, self):
 def _split_even(self, split_size, dim=0):
     """Split into views of `split_size` along a dimension; the last may be smaller."""
     _check_has_dims("split", self)
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     n = self.shape[dim]
     if split_size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={split_size}")
@@ -63,7 +63,7 @@ def _split_even(self, split_size, dim=0):
 def split_with_sizes(self, split_sizes, dim=0):
     """Split into views of the given sizes along a dimension."""
     _check_has_dims("split", self)
-    (dim,) = dims_of(dim, self.ndim)
+    dim = dim_of(dim, self.ndim)
     if any(n < 0 for n in split_sizes):
         raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}")
     if sum(split_sizes) != self.shape[dim]:
@@ -88,7 +88,7 @@ def chunk(self, chunks, dim=0):
     _check_has_dims("chunk", self._array)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    (d,) = dims_of(dim, self._array.ndim)
+    d = dim_of(dim, self._array.ndim)
     n = self._array.shape[d]
     size = (n + chunks - 1) // chunks
     if size == 0:  # an empty dimension gives as many empty chunks as were asked for
@@ -101,7 +101,7 @@ def tensor_split(self, indices_or_sections, dim=0):
     """Split along a dimension into a number of nearly equal views, the first ones larger by one, or at given indices."""
     if self._array.ndim == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
-    (d,) = dims_of(dim, self._array.ndim)
+    d = dim_of(dim, self._array.ndim)
     n = self._array.shape[d]
     if isinstance(indices_or_sections, Tensor):
         if indices_or_sections._array.dtype.kind != "i" or indices_or_sections._array.ndim > 1:
@@ -110,6 +110,8 @@ def tensor_split(self, indices_or_sections, dim=0):
     if isinstance(indices_or_sections, (tuple, list)):
         points = [0, *indices_or_sections, n]
         return tuple(slice_.function(self, d, a, b) for a, b in zip(points[:-1], points[1:]))
+    if isinstance(indices_or_sections, (float, str)) or indices_or_sections is None:
+        raise must_be("tensor_split", "indices_or_sections", 1, "int", indices_or_sections)
     sections = int(indices_or_sections)
     if sections <= 0:
         raise RuntimeError(f"number of sections must be larger than 0, got {sections}")

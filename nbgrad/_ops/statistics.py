@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from .._engine import errors
+from .._engine.arguments import must_be
 from .._engine.batched import as_array
 from .._engine.batching import by_example
 from .._engine.dtypes import of_array
@@ -16,8 +17,9 @@ from .._engine.tensor import Tensor, check_dim, wrap
 from .._engine.writing import writes_out
 from .choice import where
 from .pointwise import _zeros, abs, sgn, widened
-from .reduction import _even, by_index, count_of, dims_of, evenly, kept, mean, picked
+from .reduction import _even, by_index, count_of, dims_of, evenly, kept, kept_shape, mean, picked
 from .ties import SHORT, sorted_order, with_ties
+
 
 # ---- variance and standard deviation
 
@@ -35,7 +37,7 @@ def _variance(self, name, dim, correction, keepdim):
             stacklevel=2,
         )
     wide = self.astype(np.float64) if self.dtype == np.float32 and self.size <= 4096 else widened(self)
-    centre = mean.kernel(wide, dims or None, True) if self.size else np.zeros((1,) * self.ndim)
+    centre = mean.kernel(wide, dims or None, True) if self.size else np.full(kept_shape(self.shape, dims or None, True), np.nan)
     deviation = wide - centre
     squares = (deviation * deviation.conj()).real if self.dtype.kind == "c" else deviation * deviation
     total = np.add.reduce(squares, axis=dims, keepdims=keepdim) if self.ndim else squares
@@ -212,6 +214,10 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     if A.ndim < 2:
         raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     rows, columns = dims_of(dim, A.ndim)
+    if A._array.dtype.kind not in "fc":
+        raise RuntimeError(f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {A.dtype.tensor_name}")
+    if ord is None or isinstance(ord, (list, tuple)):
+        raise must_be("linalg_matrix_norm", "ord", 1, "Number", ord)
     if dtype is not None:
         A = A.to(dtype)
     if ord == "fro":
@@ -265,7 +271,7 @@ def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
         "self": lambda grad, self, other, result, p: _norm_gradient(grad, self - other, result, p, None, False),
         "other": lambda grad, self, other, result, p: -_norm_gradient(grad, self - other, result, p, None, False),
     },
-    promote="same", analytic=False,
+    promote="same", analytic=False, tensors=("self", "other"), bools=False,
 )  # fmt: skip
 def dist(self, other, p=2):
     """Give the `p`-norm of the difference."""
@@ -301,13 +307,13 @@ def _median_along(self, name, ignore_nan, dim, keepdim):
     return picked(self, _middle(self, ignore_nan, dim), dim, keepdim)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION, kinds="fiu")
 def median(self):
     """Give the lower median."""
     return _median_of_all(self, False)
 
 
-@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION)
+@primitive(overload="all", vjp={"self": lambda grad, self, result: evenly(grad, self, result)}, jvp=REDUCTION, kinds="fiu")
 def nanmedian(self):
     """Give the lower median of what is not nan."""
     return _median_of_all(self, True)
@@ -319,13 +325,13 @@ _ALONG = {
 }  # fmt: skip
 
 
-@primitive(name="median", node="MedianBackward1", **_ALONG)
+@primitive(name="median", node="MedianBackward1", kinds="fiu", **_ALONG)
 def _median_dim(self, dim, keepdim=False):
     """Give lower medians along a dimension, and their indices."""
     return _median_along(self, "median", False, dim, keepdim)
 
 
-@primitive(name="nanmedian", node="NanmedianBackward1", **_ALONG)
+@primitive(name="nanmedian", node="NanmedianBackward1", kinds="fiu", **_ALONG)
 def _nanmedian_dim(self, dim, keepdim=False):
     """Give lower medians along a dimension of what is not nan, and their indices."""
     return _median_along(self, "nanmedian", True, dim, keepdim)
@@ -343,7 +349,7 @@ def nanmedian_or_along(self, dim=None, keepdim=False):
     return nanmedian.function(self) if dim is None else _nanmedian_dim.function(self, dim, keepdim)
 
 
-@primitive(**(_ALONG | {"overload": None}))
+@primitive(**(_ALONG | {"overload": None}), kinds="fiub")
 def mode(self, dim=-1, keepdim=False):
     """Give the most frequent elements along a dimension (the smallest of equally frequent ones), and an index of each."""
     check_dim(dim, self.ndim)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.arguments import must_be
 from .._engine.op import plain
 from .creation import _whole, check_options, made, numpy_type, strided
 
@@ -141,6 +142,8 @@ def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=strided, device=None, r
 
 def _old(name, window_length, periodic, weights, options):
     check_options(options["device"], options["layout"], options["pin_memory"])
+    if not isinstance(periodic, bool):
+        raise must_be(name, "periodic", 1, "bool", periodic)
     count = _whole(name, "window_length", window_length)
     kind = numpy_type(options["dtype"])
     if kind.kind not in "fc":
