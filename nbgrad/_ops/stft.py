@@ -9,8 +9,9 @@ import warnings
 
 import numpy as np
 
-from .._engine import dtypes
+from .._engine import dtypes, errors
 from .._engine.batched import anywhere
+from .._engine.modes import state
 from .._engine.observe import tell_read
 from .._engine.op import composite
 from .._engine.tensor import wrap
@@ -103,6 +104,8 @@ def stft(
         frames = frames * weights
     whole = frames.is_complex()
     onesided = not whole if onesided is None else onesided
+    if window is not None and window._requires_grad and state.mode.grad:
+        raise errors.unsupported("gradients of istft with respect to its window", "detach() it")
     if whole and onesided:
         raise RuntimeError("Cannot have onesided output if window or input is complex")
     scale = BY_ROOT if normalized else PLAIN
@@ -142,6 +145,8 @@ def istft(
         raise wrong("expected 0 < win_length <= n_fft")
     if window is not None and window._array.shape != (width,):
         raise wrong("Invalid window shape. window has to be 1D and length of `win_length`")
+    if window is not None and window._requires_grad and state.mode.grad:
+        raise errors.unsupported("gradients of istft with respect to its window", "detach() it")
     if whole and onesided:
         raise RuntimeError("Cannot have onesided output if window or input is complex")
     if not return_complex and whole:
