@@ -18,7 +18,7 @@ def instead(argument, is_self):
     if isinstance(argument, np.ndarray):
         if not is_self:
             yield from {"number": 2, "None": None, "text": "a", "list": [1.0, 2.0]}.items()
-        if argument.ndim:
+        if argument.ndim and len(argument):
             yield "dimension less", argument[0]
             yield "longer", np.concatenate([argument] * 3)
         yield "dimension more", argument[None]
@@ -128,7 +128,7 @@ UNEXPLAINED = {
     "masked.logaddexp", "masked.median", "masked.softmax", "masked.softmin", "multilabel_margin_loss", "mvlgamma", "native_batch_norm",
     "native_layer_norm", "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d", "nn.functional.max_unpool1d",
     "nn.functional.max_unpool2d", "nn.functional.max_unpool3d", "nn.functional.multi_head_attention_forward", "pixel_unshuffle", "resize_",
-    "resize_as_", "scatter_reduce", "squeeze_copy", "stft", "unsafe_chunk", "upsample", "upsample_bilinear",
+    "resize_as_", "scatter_reduce", "squeeze_copy", "stft", "upsample", "upsample_bilinear",
 }  # fmt: skip
 # PyTorch reads outside of its memory where these get bad arguments, and takes the process with it: they are not asked.
 CRASHES = {"embedding_bag", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "lu_unpack"}
