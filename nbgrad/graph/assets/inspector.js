@@ -12,7 +12,7 @@ const MOST_LISTED = 12;
  *   backwardSeen: () => boolean, theme: () => "light" | "dark", onSelect: (id: string) => void,
  *   ask: (kind: string, wish: any) => Promise<import("./inspection.js").Reply | null>, shared: import("./shared.js").Shared,
  *   onReveal: (id: string) => void, noElements: string, actionsFor: (id: string) => HTMLElement[],
- *   onElement?: (id: string, index: number[]) => void, whole: () => { tensors?: number, operators?: number } }} InspectorOptions
+ *   onElement?: (id: string, index: number[]) => void, whole: () => { tensors?: number, operators?: number, parameters?: number, numbers?: number } }} InspectorOptions
  */
 
 export class Inspector {

@@ -36,7 +36,7 @@ export class Player {
     this.at = -1;
     this.turn = 0;
     this.playing = false;
-    /** @type {{ steps: number, window: number, passes: [number, number, string][], more_passes: number } | null} */
+    /** @type {{ steps: number, window: number, passes: [number, number, string][], more_passes: number, last?: [number, number, string][] } | null} */
     this.overview = null;
     /** @type {Map<string, Promise<any>>} */
     this.answers = new Map();
