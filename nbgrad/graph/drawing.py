@@ -32,7 +32,6 @@ from .scene import LEVELS, scene
 from .static import static_page
 from .stepping import embedded
 from .svg import THEMES
-from .transform import is_group
 
 KINDS = {".svg": "an SVG picture", ".dot": "Graphviz source", ".html": "one interactive file", ".json": "the record", ".txt": "text"}
 MAX_SCENE_BYTES = 2_000_000
@@ -138,7 +137,7 @@ class Drawing:
                 sides = {"data": tensor, "grad": tensor._grad}
                 arrays[value.id] = {side: capture_array(t._array) for side, t in sides.items() if t is not None}
         look = self.first_look
-        answered, left_out = scenes(self, MAX_SCENE_BYTES) if look.folds or any(map(is_group, look.graph.calls)) else ({}, False)
+        answered, left_out = scenes(self, MAX_SCENE_BYTES) if look.graph.calls else ({}, False)
         notes = ("This file holds only some of what opening groups can show; a live notebook shows all of it.",) if left_out else ()
         histories, forgotten = self._histories()
         notes += (f"The histories of {forgotten} tensors were left out: this file is limited in size.",) if forgotten else ()

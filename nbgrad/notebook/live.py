@@ -26,6 +26,7 @@ KEPT_BYTES = 1 << 22  # of all arrays of a record
 NOTED_BYTES = 1 << 26  # of gradients that flowed and wait to be summarized
 SHARE = 0.003  # of the time of a training loop that reading for open views may take
 HISTORY_SHARE = 0.002  # and looking for histories
+HISTORY_CREDIT = 0.02  # seconds of that in each cell that count for nothing, so that a few passes are all seen
 HISTORY_INTERVAL = 0.01  # seconds; every pass that takes longer can have its entry
 AT_ONCE = 2  # graphs whose views are brought up to date together; the others take turns
 PROBED = 64  # elements, of each array about
@@ -169,7 +170,7 @@ class _Ends(Observer):
     def __init__(self):
         self.sources = []
         self.pace = Pace(SHARE, PUSH_INTERVAL)
-        self.histories = Pace(HISTORY_SHARE, HISTORY_INTERVAL)
+        self.histories = Pace(HISTORY_SHARE, HISTORY_INTERVAL, credit=HISTORY_CREDIT)
 
     def due(self):
         """When there is something to do again."""
@@ -229,6 +230,12 @@ class LiveViews(Observer):
             return None
         self._left = self._rate.until(self._ends.due())
         return None if self._left else self._ends
+
+    def begin_cell(self):
+        """Look at the first pass of a cell again, however little there was to see in those before."""
+        self._left = 0
+        self._ends.pace.due = self._ends.histories.due = 0.0
+        self._ends.histories.credit = HISTORY_CREDIT
 
     # ---- led by a watched loop, which sees every pass itself: asking twice at each would cost twice
 

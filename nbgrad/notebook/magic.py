@@ -16,6 +16,7 @@ import sys
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
 
+from .live import VIEWS
 from .recording import Options, Recording, check_save, show, told
 
 MAGIC = re.compile(r"%%autograd(?![\w.])(?P<options>.*)")
@@ -113,6 +114,7 @@ class MagicState:
         """Count the cell in; under `%autograd on` begin recording it."""
         self.depth += 1
         if self.depth == 1:
+            VIEWS.begin_cell()
             self.cell = _identity(self.shell, info)
             with told("close the views of this cell's last run"):
                 self.close_views(self.cell)

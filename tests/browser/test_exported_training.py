@@ -85,7 +85,7 @@ def test_a_tall_graph_leaves_room_for_value_and_gradient_side_by_side(opened):  
     picture, value, gradient = (page.locator(part).bounding_box() for part in (".nbx-picture", "[data-testid=pane-data]", "[data-testid=pane-grad]"))
     assert picture["x"] + picture["width"] <= value["x"] and value["x"] + value["width"] <= gradient["x"] and abs(value["y"] - gradient["y"]) < 2
     page.set_viewport_size({"width": 800, "height": 900})  # no longer
-    page.wait_for_function("document.querySelector('[data-testid=explorer]').dataset.inspector === 'narrow'")
+    expect(page.get_by_test_id("explorer")).to_have_attribute("data-inspector", "narrow")
 
 
 def test_what_learns_and_how_much_there_is_are_told_of_the_whole_record(opened, training):  # noqa: F811
@@ -111,3 +111,69 @@ def test_the_hint_that_the_graph_goes_on_covers_nothing_of_it(opened):  # noqa: 
     page = opened(long_chain().to_html())
     expect(page.locator(".nbx-toolbar .nbx-more")).to_be_visible()
     assert page.locator(".nbx-picture .nbx-more").count() == 0
+
+
+LESSON = """x = torch.ones(5)
+w = torch.full((5, 3), 0.5, requires_grad=True)
+b = torch.zeros(3, requires_grad=True)
+z = x @ w + b
+loss = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.zeros(3))
+loss.backward()
+"""
+
+
+@pytest.fixture(scope="module")
+def lesson_file():
+    return cell_drawing(LESSON).to_html()
+
+
+def heading(page):
+    return page.get_by_test_id("inspector").locator("h2")
+
+
+def test_a_file_is_searched_and_walked_by_keyboard(opened, lesson_file):  # noqa: F811
+    page = opened(lesson_file)
+    page.locator(".nb-node[aria-label^='z,']").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("parameter")
+    expect(page.locator(".nbx-found-count")).to_have_text("2 matches")
+    page.get_by_test_id("search").fill("z")
+    page.keyboard.press("Enter")
+    expect(heading(page)).to_have_text("z")
+    page.locator(".nb-node[aria-label^='z,']").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(heading(page)).to_have_text("add")
+
+
+def test_a_file_shows_what_leads_to_a_tensor_or_comes_of_one(opened, lesson_file):  # noqa: F811
+    page = opened(lesson_file)
+    operators = page.locator(".nb-op")
+    expect(operators).to_have_count(3)
+    page.locator(".nb-node[aria-label^='z,']").click()
+    page.get_by_role("button", name="what leads here").click()
+    expect(operators).to_have_count(2)
+    page.get_by_test_id("focus").get_by_role("button", name="Show all").click()
+    expect(operators).to_have_count(3)
+
+
+def test_a_file_has_the_map_the_show_menu_and_the_source(opened, lesson_file):  # noqa: F811
+    page = opened(lesson_file)
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in (+)").click()
+    expect(page.get_by_test_id("minimap")).to_be_visible()
+    page.get_by_test_id("show").evaluate("menu => { menu.open = true; }")
+    page.locator("[data-option=memory]").check()
+    expect(page.locator(".nb-node[aria-label^='w,'] .nbx-bytes")).to_have_text("60 B")
+    page.get_by_label("forward only").check()
+    expect(page.locator(".nb-back").first).to_be_hidden()
+    page.get_by_test_id("source").locator("summary").click()
+    page.locator(".nbx-source > div", has_text="x @ w").hover()
+    expect(page.locator(".nb-node.nbx-lit").first).to_be_visible()
+
+
+def test_the_whole_backward_pass_is_stepped_through_in_a_file(opened, lesson_file):  # noqa: F811
+    page = opened(lesson_file)
+    page.get_by_test_id("player-last").click()
+    expect(page.get_by_test_id("player-label")).to_contain_text("step")
+    expect(page.get_by_test_id("player-facts")).to_contain_text("previous")

@@ -1,14 +1,15 @@
 """What an open view can read of tensors that live, change and go."""
 
-import numpy as np
-
 import time
+
+import numpy as np
+import pytest
 
 import nbgrad as torch
 from nbgrad._engine import observe
 from nbgrad._engine.observe import observing
 from nbgrad.graph.capture import Recorder
-from nbgrad.notebook.live import KEPT_ELEMENTS, LiveTensors
+from nbgrad.notebook.live import VIEWS, KEPT_ELEMENTS, LiveTensors
 
 
 def recorded(size):
@@ -83,6 +84,32 @@ def test_quick_passes_refresh_a_view_at_most_ten_times_a_second():
         passes += 1
     source.close()
     assert passes > 100 and 1 <= view.flushes <= 6
+
+
+def test_the_first_pass_of_a_cell_is_looked_at_after_any_burst():
+    w, loss, source = recorded(3)
+    view = View()
+    source.attach(view)
+    for _ in range(200):
+        (w * 2).sum().backward()
+    before = view.flushes
+    VIEWS.begin_cell()
+    (w * 2).sum().backward()
+    source.close()
+    assert view.flushes == before + 1
+
+
+def test_a_few_passes_of_a_cell_are_all_in_the_history(monkeypatch):
+    w, loss, source = recorded(3)
+    source.attach(View())
+    monkeypatch.setattr(VIEWS._ends.histories, "share", 1e-9)  # nothing but the credit
+    VIEWS.begin_cell()
+    for _ in range(4):
+        (w * 2).sum().backward()
+        time.sleep(0.012)
+    told = source.history("t0", "grad")
+    source.close()
+    assert told["at"] == [0, 1, 2, 3] and told["norm"] == [pytest.approx(12**0.5 * n) for n in (1, 2, 3, 4)]
 
 
 def test_every_pass_through_recorded_nodes_is_noted_and_none_of_others_node_by_node(monkeypatch):

@@ -141,3 +141,25 @@ def test_the_show_menu_adds_what_is_asked_for_and_takes_it_away(notebook, cell):
     expect(cell.locator(".nb-op")).to_have_count(few)
     cell.page.keyboard.press("Escape")
     expect(cell.locator(".nbx-options")).to_be_hidden()
+
+
+def test_the_graph_is_walked_along_its_edges_by_keyboard(notebook, cell):
+    choose(cell, "y")
+    node = cell.locator(".nb-node[aria-label^='y,']").first
+    node.focus()
+    notebook.page.keyboard.press("ArrowLeft")
+    notebook.page.keyboard.press("Enter")
+    expect(cell.get_by_test_id("inspector").locator("h2")).to_have_text("exp")
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.page.keyboard.press("Enter")
+    expect(cell.get_by_test_id("inspector").locator("h2")).to_have_text("y")
+    eventually(lambda: notebook.server.evaluate("view.selected == view.drawing.graph.named('y').id"), "True")
+
+
+def test_value_and_gradient_stand_side_by_side(notebook, cell):
+    choose(cell, "a")
+    for side in ("data", "grad"):
+        pane = cell.get_by_test_id(f"pane-{side}")
+        expect(pane.locator("tbody td")).to_have_count(6)
+        norm = float(notebook.server.evaluate(f"a.{'grad.' if side == 'grad' else ''}norm().item()"))
+        assert float(pane.locator("dl > div", has_text="norm").locator("dd").inner_text()) == pytest.approx(norm, rel=5e-3)  # three digits
