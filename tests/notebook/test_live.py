@@ -101,7 +101,8 @@ def test_the_first_pass_of_a_cell_is_looked_at_after_any_burst():
 
 def test_a_few_passes_of_a_cell_are_all_in_the_history(monkeypatch):
     w, loss, source = recorded(3)
-    source.attach(View())
+    view = View()
+    source.attach(view)
     monkeypatch.setattr(VIEWS._ends.histories, "share", 1e-9)  # nothing but the credit
     VIEWS.begin_cell()
     for _ in range(4):
