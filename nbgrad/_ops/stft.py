@@ -104,8 +104,6 @@ def stft(
         frames = frames * weights
     whole = frames.is_complex()
     onesided = not whole if onesided is None else onesided
-    if window is not None and window._requires_grad and state.mode.grad:
-        raise errors.unsupported("gradients of istft with respect to its window", "detach() it")
     if whole and onesided:
         raise RuntimeError("Cannot have onesided output if window or input is complex")
     scale = BY_ROOT if normalized else PLAIN

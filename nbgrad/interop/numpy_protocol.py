@@ -39,7 +39,10 @@ _SAME = frozenset(
     "logaddexp logaddexp2 logical_and logical_not logical_or logical_xor maximum minimum positive pow rad2deg reciprocal remainder sign signbit "
     "sin sinh sqrt square tan tanh trunc".split()
 )  # fmt: skip
-_TOGETHER = frozenset(("heaviside", "logaddexp", "logaddexp2", "hypot", "copysign", "atan2"))  # those that do not promote
+_TOGETHER = frozenset((  # those that do not promote, or take no numbers
+    "heaviside", "logaddexp", "logaddexp2", "hypot", "copysign", "atan2", "maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or", "logical_xor",
+    "nextafter", "gcd", "lcm",
+))  # fmt: skip
 
 
 def _operator(name):

@@ -17,7 +17,7 @@ DIFFERENTIABLE = """
 np.sin(a) | np.exp(a) | np.abs(a) | np.fabs(a) | np.negative(a) | np.square(a) | np.sqrt(np.abs(a)) | np.tanh(a) | np.arctan(a)
 np.log1p(np.abs(a)) | np.arctan2(a, b) | np.hypot(a, b) | np.logaddexp(a, b) | np.reciprocal(a) | np.degrees(a) | np.expm1(a) | np.exp2(a)
 np.add(a, b) | np.subtract(1, a) | np.multiply(2.0, a) | np.divide(a, b) | np.true_divide(B, a) | np.power(np.abs(a), b)
-np.power(np.abs(a), 2) | np.maximum(a, b) | np.minimum(a, B) | np.fmax(a, b) | np.float64(2) * a | np.float32(2) * a | a * np.float64(2)
+np.power(np.abs(a), 2) | np.maximum(a, b) | np.fmax(a, 0.5) | np.minimum(1.5, a) | np.minimum(a, B) | np.fmax(a, b) | np.float64(2) * a | np.float32(2) * a | a * np.float64(2)
 np.array(2.0) * a | np.ones(3) * a | B + a | B - a | B / a | np.abs(B) ** a | a - B | a ** np.abs(B).astype(int) | s @ S | S @ s | S @ s[0]
 np.remainder(a, 0.7) | np.matmul(s, S) | np.matmul(S, s) | np.dot(s, S) | np.dot(a[0], b[0]) | np.dot(2.0, a) | np.dot(a, b[0])
 np.inner(a, b) | np.outer(a, b) | np.vdot(a, b) | np.tensordot(a, b) | np.tensordot(a, b, axes=([1], [1])) | np.tensordot(a, b, axes=(1, 1))
@@ -54,7 +54,7 @@ np.isfinite(a) | np.sign(a) | a < B | B < a | B == a | B != a | np.greater(a, b)
 np.all(a > 0) | np.any(a > 0, axis=0) | np.all(a > 0, axis=(0, 1)) | np.isclose(a, b) | np.count_nonzero(a > 0) | np.zeros_like(a)
 np.ones_like(a, dtype=np.int64) | np.invert(i > 0) | np.bitwise_or(i, 1) | np.left_shift(i, 1) | i + np.array([1, 2, 3])
 np.where(a > 0)[0] | np.nonzero(a > 0)[1] | np.argwhere(a > 0) | np.flatnonzero(a > 0) | np.full_like(a, 3) | np.rint(a) | np.ceil(a)
-np.floor_divide(a, 0.7) | np.signbit(a) | np.sum(i) | np.cumsum(i) | np.maximum(i, 1) | np.logical_or.reduce(a > 0) | np.ldexp(a, 1)
+np.floor_divide(a, 0.7) | np.signbit(a) | np.sum(i) | np.cumsum(i) | np.maximum(i, 1) | np.gcd(i, 6) | np.logical_and(a, True) | np.logical_or.reduce(a > 0) | np.ldexp(a, 1)
 np.modf(a)[1] | np.cbrt(a) | np.sin(a, dtype=np.float64) | np.spacing(a) | np.add.reduceat(a[0], [0, 1]) | np.heaviside(a, 0.5)
 np.copysign(a, B)
 """
