@@ -24,10 +24,12 @@ _ONE = {"promote": "same", "promoted": ("self",), "in_place": True}
 
 
 @primitive(
-    vjp={"self": lambda grad, result: _threshold_backward(grad, result, 0)}, **_ONE, namespace=_BOTH, inplace_flag=True, jvp=ELEMENTWISE, kinds="fiu",
+    vjp={"self": lambda grad, result: _threshold_backward(grad, result, 0)}, **_ONE, namespace=_BOTH, inplace_flag=True, jvp=ELEMENTWISE, kinds="fiub",
 )  # fmt: skip
 def relu(self):
     """Replace negative elements by 0. The gradient at 0 is 0."""
+    if self.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
     return np.maximum(self, 0)
 
 
